@@ -1,0 +1,206 @@
+"""The command `relmill`: plan, run and look."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from flows import keep, look, render
+from flows.options import RecipeName, Root, Sets, To, warehouse_at
+from pipeline.config import builtin_recipes, describe, load_recipe
+from pipeline.dag import stage as stage_named
+from pipeline.draw import mermaid
+from pipeline.plan import make_plan, preflight
+from storage.errors import ConfigError, PipelineError
+
+EXIT_STALE = 3
+EXIT_INTERRUPTED = 130
+
+
+class Commands(TyperGroup):
+    """Shows relmill's own errors as one sentence each, and ends with the status that they carry."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except PipelineError as error:
+            typer.echo(f"{type(error).__name__}: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+        except BrokenPipeError:
+            # The reader, `head` say, has seen enough.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="From Wikipedia and Wikidata dumps to tables of distantly supervised relations.\n\n"
+    "Begin with `relmill run tiny`, then `relmill show tiny`.",
+)
+stages_app = typer.Typer(no_args_is_help=True, help="For developers: versions of stages.")
+app.add_typer(stages_app, name="stages")
+
+Force = Annotated[
+    list[str] | None,
+    typer.Option("--force", metavar="STAGE", help="Make this stage again though it is current."),
+]
+Only = Annotated[
+    str | None,
+    typer.Option("--only", metavar="STAGE", help="Run this stage alone; its inputs must be there."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, metavar="N", help="Processes that make shards.  [all cores]"),
+]
+
+
+@app.command()
+def plan(
+    recipe: RecipeName,
+    sets: Sets = None,
+    to: To = None,
+    root: Root = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help=f"End with status {EXIT_STALE} if a step is stale.")
+    ] = False,
+) -> None:
+    """Say which steps would run, and why. Reads no data and changes nothing."""
+    made = make_plan(load_recipe(recipe, sets or []), warehouse_at(root), to=to)
+    if as_json:
+        typer.echo(json.dumps(render.plan_json(made), indent=1))
+    else:
+        typer.echo(render.plan_text(made))
+    if check and made.stale:
+        raise typer.Exit(EXIT_STALE)
+
+
+@app.command()
+def explain(
+    recipe: RecipeName,
+    stage: Annotated[str, typer.Argument(help="The stage to explain.")],
+    sets: Sets = None,
+    root: Root = None,
+) -> None:
+    """Say everything about one step: config, inputs, and how it differs from what was made."""
+    which = stage_named(stage)
+    made = make_plan(load_recipe(recipe, sets or []), warehouse_at(root), to=which.name)
+    typer.echo(look.explanation(made.step(which.name), made, warehouse_at(root)))
+
+
+@app.command()
+def run(
+    recipe: RecipeName,
+    sets: Sets = None,
+    to: To = None,
+    only: Only = None,
+    force: Force = None,
+    workers: Workers = None,
+    root: Root = None,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="Do without Prefect; the tables are the same.")
+    ] = False,
+) -> None:
+    """Make what is stale, and nothing else. Run it again after any stop: it goes on from there."""
+    from flows.runs import run_plan
+
+    warehouse = warehouse_at(root)
+    loaded = load_recipe(recipe, sets or [])
+    made = make_plan(loaded, warehouse, to=to, only=only, force=force or [])
+    preflight(made.steps)
+    warehouse.require_writable()
+    again = " ".join(["relmill", *sys.argv[1:]])
+    try:
+        run_plan(
+            made, warehouse, recipe, to, only, force or [], workers or os.cpu_count() or 1, in_process
+        )
+    except KeyboardInterrupt:
+        typer.echo(f"\nStopped. What was finished is kept; go on with: {again}", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+@app.command()
+def recipes() -> None:
+    """List the recipes that come with relmill."""
+    rows = [(name, load_recipe(name).wide.description) for name in builtin_recipes()]
+    typer.echo(render.grid(rows, ["recipe", "what it makes"], widest=100))
+
+
+@app.command()
+def config(
+    recipe: RecipeName,
+    stage: Annotated[str | None, typer.Argument(help="One stage; all if left out.")] = None,
+    sets: Sets = None,
+) -> None:
+    """Print every value of a recipe with its default, type, range and meaning."""
+    loaded = load_recipe(recipe, sets or [])
+    wanted = loaded.configs if stage is None else {stage: loaded.configs[stage_named(stage).name]}
+    sections = {} if stage else {"": loaded.wide}
+    for name, section in {**sections, **wanted}.items():
+        typer.echo(f"[{name}]" if name else "# for the whole recipe")
+        for field in describe(section):
+            value = field.value.model_dump() if hasattr(field.value, "model_dump") else field.value
+            speed = "  (changes speed, never rows)" if field.runtime else ""
+            typer.echo(f"  {field.name} = {value!r}   # {field.kind}; default {field.default!r}{speed}")
+            if field.meaning:
+                typer.echo(f"      {field.meaning}")
+
+
+@app.command()
+def draw() -> None:
+    """Print the pipeline as a Mermaid diagram."""
+    typer.echo(mermaid())
+
+
+@stages_app.command("bump")
+def stages_bump(
+    name: Annotated[str, typer.Argument(help="Stage whose rows change.")],
+    lock: Annotated[Path, typer.Option(help="The lock file.")] = Path("stages.lock"),
+) -> None:
+    """Raise a stage's version: its code now makes other rows, so its tables are made anew."""
+    from pipeline.code import bump
+
+    typer.echo(f"{name} is version {bump(name, require_lock(lock))} now")
+
+
+@stages_app.command("accept")
+def stages_accept(
+    name: Annotated[str, typer.Argument(help="Stage whose code changed.")],
+    lock: Annotated[Path, typer.Option(help="The lock file.")] = Path("stages.lock"),
+) -> None:
+    """Record that a stage's changed code makes the same rows as before."""
+    from pipeline.code import accept
+
+    typer.echo(f"{name}: {accept(name, require_lock(lock))}")
+
+
+def require_lock(lock: Path) -> Path:
+    """Check that the lock file is where we are: this is for a checkout, not for an installation."""
+    if not lock.is_file():
+        raise ConfigError(f"there is no {lock} here", mend="Run this in a checkout of relmill")
+    return lock
+
+
+for command in (look.show, look.sql, look.trace, look.diff):
+    app.command()(command)
+for command in (keep.log, keep.tag, keep.prune, keep.verify):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Commands that keep the warehouse: log, tag, prune, verify."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from flows.options import Root, warehouse_at
+from flows.render import grid, size
+from storage.errors import MissingArtifactError
+from storage.reading import refresh_catalog
+from storage.refs import Refs, freed_bytes, remove
+
+
+def log(
+    recipe: Annotated[str | None, typer.Argument(help="Runs of this recipe only.")] = None,
+    root: Root = None,
+) -> None:
+    """List the runs, the newest first: when, what was made, what became of them."""
+    runs = [r for r in Refs(warehouse_at(root)).runs() if recipe in (None, r.recipe)]
+    rows = [
+        (r.id, r.status, r.target, ", ".join(r.made) or "-", " ".join(r.overrides), r.error)
+        for r in runs
+    ]
+    typer.echo(grid(rows, ["run", "status", "to", "made", "set", "error"]))
+
+
+def tag(
+    name: Annotated[str | None, typer.Argument(help="The tag; leave it out to list all.")] = None,
+    recipe: Annotated[str | None, typer.Argument(help="Recipe whose newest run is tagged.")] = None,
+    run: Annotated[str | None, typer.Option("--run", help="Tag this run instead.")] = None,
+    remove_it: Annotated[bool, typer.Option("--remove", help="Forget the tag.")] = False,
+    root: Root = None,
+) -> None:
+    """Name the tables of a run, so that prune keeps them and `--tag` finds them."""
+    warehouse = warehouse_at(root)
+    refs = Refs(warehouse)
+    if name is None:
+        rows = [(t.name, t.recipe, t.run, t.made_at) for t in refs.tags()]
+        typer.echo(grid(rows, ["tag", "recipe", "run", "made"]))
+        return
+    if remove_it:
+        refs.remove_tag(name)
+        typer.echo(f"{name} is no tag any more")
+    else:
+        made = refs.tag(name, refs.find_run(run) if run else refs.newest(recipe or name))
+        typer.echo(f"{made.name} names the tables of {made.run}")
+    refresh_catalog(warehouse)
+
+
+def prune(
+    keep: Annotated[
+        int, typer.Option("--keep", min=0, help="Successful runs of each recipe to keep.")
+    ] = 3,
+    grace: Annotated[
+        float, typer.Option("--grace", min=0, help="Hours for which nothing is taken.")
+    ] = 24.0,
+    yes: Annotated[bool, typer.Option("--yes", help="Really remove; without it, only show.")] = False,
+    root: Root = None,
+) -> None:
+    """Show, and with --yes remove, the artifacts that no tag and no recent run needs."""
+    warehouse = warehouse_at(root)
+    doomed = Refs(warehouse).prunable(keep, timedelta(hours=grace))
+    freed = sum(freed_bytes(artifact) for artifact in doomed)
+    for artifact in doomed:
+        state = "" if artifact.complete else "  (never finished)"
+        typer.echo(f"{artifact.name}{state}")
+        if yes:
+            remove(artifact)
+    verb = "removed" if yes else "would go; run again with --yes to remove them"
+    typer.echo(f"{len(doomed)} artifacts, {size(freed)} {verb}")
+    if yes:
+        refresh_catalog(warehouse)
+
+
+def verify(
+    recipe: Annotated[
+        str | None, typer.Argument(help="Tables of this recipe's newest run; all if left out.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Read every part and file again and say which are not as they were made."""
+    warehouse = warehouse_at(root)
+    if recipe is None:
+        chosen = [a for a in warehouse.artifacts() if a.complete]
+    else:
+        chosen = [warehouse.named(n) for n in Refs(warehouse).newest(recipe).steps.values()]
+    faults = [fault for artifact in chosen for fault in artifact.faults()]
+    for fault in faults:
+        typer.echo(fault)
+    if faults:
+        broken = sorted({fault.split("/")[0] for fault in faults})
+        raise MissingArtifactError(
+            f"{len(faults)} files of {', '.join(broken)} are not as they were made",
+            mend="Make them again: remove their folders under artifacts/, then relmill run",
+        )
+    typer.echo(f"{len(chosen)} artifacts are as they were made")

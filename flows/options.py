@@ -1,0 +1,41 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from storage.warehouse import Warehouse
+
+RecipeName = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="tiny, simplewiki, enwiki, or a path to a .toml.")
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="STAGE.FIELD=VALUE", help="Put a value over the recipe; may be repeated."
+    ),
+]
+To = Annotated[
+    str | None,
+    typer.Option("--to", metavar="STAGE", help="Go no further than this stage."),
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        envvar="RELMILL_ROOT",
+        metavar="DIR",
+        help="The warehouse, where tables lie.  [warehouse]",
+    ),
+]
+TagName = Annotated[
+    str | None, typer.Option("--tag", metavar="TAG", help="The tables that a tag names.")
+]
+
+
+def warehouse_at(root: Path | None) -> Warehouse:
+    """Return the warehouse that --root or RELMILL_ROOT names."""
+    return Warehouse(root or Path("warehouse"))

@@ -1,0 +1,139 @@
+"""How a run shows itself while it goes: bars in a terminal, lines elsewhere, an artifact in Prefect."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.progress import TaskID, TimeRemainingColumn
+
+from pipeline.plan import Step
+from pipeline.run import Watcher
+from storage.artifact import PartRecord
+from storage.warehouse import Artifact
+
+REFRESH_SECONDS = 2.0
+
+
+class Progress:
+    """Progress on the console: a bar a step in a terminal, a line a step where there is none."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars = Bars(
+            TextColumn("{task.description:<16}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("shards"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._rows = 0
+        self._began = 0.0
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def step_begins(self, step: Step, todo: int, taken_over: int) -> None:
+        """Open the bar of a step."""
+        self._began = time.monotonic()
+        self._rows = 0
+        self._task = self._bars.add_task(step.stage.name, total=todo)
+        if taken_over:
+            self._console.print(f"{step.stage.name:<16} takes over {taken_over} unchanged shards")
+
+    def shard_done(self, step: Step, record: PartRecord) -> None:
+        """Move the bar of a step on."""
+        self._rows += sum(part.rows for part in record.parts.values())
+        if self._task is not None:
+            self._bars.advance(self._task)
+
+    def step_ends(self, step: Step, artifact: Artifact, made: bool) -> None:
+        """Close the bar of a step and leave a line behind."""
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+            self._task = None
+        if made:
+            seconds = time.monotonic() - self._began
+            self._console.print(
+                f"{step.stage.name:<16} made    {self._rows:>12,} rows in {seconds:,.1f} s"
+            )
+        else:
+            self._console.print(f"{step.stage.name:<16} reused", highlight=False)
+
+
+class PrefectProgress:
+    """A progress artifact a step, renewed every two seconds at most."""
+
+    def __init__(self) -> None:
+        self._done = 0
+        self._todo = 0
+        self._last = 0.0
+        self._artifact: object = None
+
+    def step_begins(self, step: Step, todo: int, taken_over: int) -> None:
+        """Make the artifact of a step."""
+        from prefect.artifacts import create_progress_artifact
+
+        self._done, self._todo, self._last = 0, todo, time.monotonic()
+        self._artifact = create_progress_artifact(
+            0.0,
+            key=f"progress-{step.stage.name.replace('_', '-')}",
+            description=f"{step.stage.name}: {todo} shards to make, {taken_over} taken over",
+        )
+
+    def shard_done(self, step: Step, record: PartRecord) -> None:
+        """Count a shard, and renew the artifact if that was long ago."""
+        self._done += 1
+        if time.monotonic() - self._last > REFRESH_SECONDS:
+            self._renew(100.0 * self._done / self._todo)
+
+    def step_ends(self, step: Step, artifact: Artifact, made: bool) -> None:
+        """Finish the artifact of a step that was made."""
+        if made:
+            self._renew(100.0)
+
+    def _renew(self, percent: float) -> None:
+        from prefect.artifacts import update_progress_artifact
+
+        self._last = time.monotonic()
+        update_progress_artifact(self._artifact, percent)  # type: ignore[arg-type]
+
+
+class Several:
+    """Tells several watchers."""
+
+    def __init__(self, watchers: Iterable[Watcher]) -> None:
+        self._watchers = tuple(watchers)
+
+    def step_begins(self, step: Step, todo: int, taken_over: int) -> None:
+        """Tell all."""
+        for watcher in self._watchers:
+            watcher.step_begins(step, todo, taken_over)
+
+    def shard_done(self, step: Step, record: PartRecord) -> None:
+        """Tell all."""
+        for watcher in self._watchers:
+            watcher.shard_done(step, record)
+
+    def step_ends(self, step: Step, artifact: Artifact, made: bool) -> None:
+        """Tell all."""
+        for watcher in self._watchers:
+            watcher.step_ends(step, artifact, made)

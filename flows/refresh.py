@@ -1,0 +1,90 @@
+"""The flow `refresh`: plan a recipe, then make only what is stale."""
+
+from __future__ import annotations
+
+import os
+from contextvars import ContextVar
+from pathlib import Path
+from threading import Event
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.progress import Progress, PrefectProgress, Several
+from flows.tasks import PrefectExecutor, pool, stopped
+from pipeline.config import load_recipe
+from pipeline.plan import RunPlan, make_plan, preflight
+from pipeline.pool import Pool
+from pipeline.run import Watcher, execute, require_space
+from storage.refs import Refs
+from storage.warehouse import Warehouse
+
+watchers: ContextVar[tuple[Watcher, ...]] = ContextVar("watchers", default=())
+"""Who else is told how the run goes; the command line puts its progress bars here."""
+
+
+@flow(name="refresh", flow_run_name="{recipe}", persist_result=False)
+def refresh(
+    recipe: str,
+    root: str,
+    overrides: list[str] | None = None,
+    to: str | None = None,
+    only: str | None = None,
+    force: list[str] | None = None,
+    workers: int | None = None,
+) -> str:
+    """Make what is stale of a recipe and return the id of the run.
+
+    Args:
+        recipe: Name of a builtin recipe, or path of one.
+        root: The warehouse.
+        overrides: `stage.field=value` put over the recipe.
+        to: Last stage that is wanted.
+        only: The one stage that may run.
+        force: Stages to make again although they are current.
+        workers: Processes that make shards; all cores by default.
+    """
+    warehouse = Warehouse(Path(root))
+    plan = make_plan(
+        load_recipe(recipe, overrides or []), warehouse, to=to, only=only, force=force or []
+    )
+    preflight(plan.steps)
+    require_space(plan, warehouse)
+    create_table_artifact(plan_table(plan), key=f"plan-{artifact_key(plan.recipe.name)}")
+    run_folder = Refs(warehouse).new_run(plan.recipe.name)
+    size = workers or os.cpu_count() or 1
+    with Pool(size, run_folder) as processes:
+        pool.set(processes)
+        stopped.set(Event())
+        watcher = Several((PrefectProgress(), *watchers.get()))
+        execute(plan, warehouse, run_folder, PrefectExecutor(size), watcher)
+    return run_folder.name
+
+
+def run_refresh(workers: int, watcher: Progress, **parameters: object) -> str:
+    """Run the flow from this process, with as many threads as there are worker processes."""
+    token = watchers.set((watcher,))
+    try:
+        sized = refresh.with_options(task_runner=ThreadPoolTaskRunner(max_workers=workers))
+        return sized(workers=workers, **parameters)
+    finally:
+        watchers.reset(token)
+
+
+def plan_table(plan: RunPlan) -> list[dict[str, str]]:
+    """Return a plan as rows of a table artifact."""
+    return [
+        {
+            "step": step.stage.name,
+            "verdict": step.verdict.value,
+            "why": "; ".join(step.reasons),
+            "shards to make": "?" if step.todo is None else str(len(step.todo)),
+        }
+        for step in plan.steps
+    ]
+
+
+def artifact_key(name: str) -> str:
+    """Return a name as Prefect's artifact keys want it: lower case, dashes."""
+    return "".join(c if c.isalnum() else "-" for c in name.lower())

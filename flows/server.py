@@ -1,0 +1,64 @@
+"""Prefect's settings for a run, and its server: the user's own, or one that ends with the run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+DEFAULTS = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_CLI_PROMPT": "false",
+}
+
+
+@contextmanager
+def prefect_server(root: Path) -> Iterator[None]:
+    """Set Prefect up for a run from this process.
+
+    With PREFECT_API_URL set, that server is used. Otherwise a server is started that ends when
+    this process does, however it ends. PREFECT_HOME defaults to `<root>/.prefect`, so that a run
+    never touches the user's own.
+    """
+    for name, value in {**DEFAULTS, "PREFECT_HOME": str(root / ".prefect")}.items():
+        os.environ.setdefault(name, value)
+    if os.environ.get("PREFECT_API_URL"):
+        yield
+        return
+    from prefect.server.api.server import SubprocessASGIServer
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    server = SubprocessASGIServer()
+    server.start()
+    try:
+        with bound_to_this_process(server), temporary_settings({PREFECT_API_URL: server.api_url}):
+            yield
+    finally:
+        server.stop()
+
+
+@contextmanager
+def bound_to_this_process(server: object) -> Iterator[None]:
+    """Have the server killed when this process is gone, even if it was killed itself.
+
+    A shell waits at the end of a pipe that only this process holds open.
+    """
+    process = getattr(server, "server_process", None)
+    if process is None:
+        yield
+        return
+    guard = subprocess.Popen(
+        ["sh", "-c", f"read -r done; [ -n \"$done\" ] || kill -9 {process.pid}"],
+        stdin=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        guard.communicate("done\n")

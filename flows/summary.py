@@ -1,0 +1,85 @@
+"""The page that a run ends with: steps, drops, examples, and what to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+from flows.render import duration, grid
+from storage.reading import Tables
+from storage.refs import RunRecord
+
+EXAMPLES = 5
+
+
+def summary(tables: Tables, run: RunRecord, catalog: Path, root: Path) -> str:
+    """Return the page as text."""
+    parts = [steps_text(tables, run)]
+    if "tuples" in tables.stages:
+        parts += [text for text in (examples_text(tables),) if text]
+    recipe = " ".join([run.recipe, *(f"--set {override}" for override in run.overrides)])
+    at = f"--root {root}"
+    parts.append(
+        f"Tables: {root}/artifacts   (any DuckDB client: {catalog})\n\n"
+        "Try next:\n"
+        f"  relmill show {run.recipe} {at}\n"
+        f"  relmill sql {run.recipe} {at} \"{next_query(tables)}\"\n"
+        f"  relmill plan {recipe} {at} --set segment.unit=sentence"
+    )
+    return "\n" + "\n\n".join(parts)
+
+
+def next_query(tables: Tables) -> str:
+    """Return a question worth asking of the tables that there are."""
+    if "tuples" in tables.stages:
+        return "SELECT unnest(pids) AS pid, count(*) AS tuples FROM tuples GROUP BY 1 ORDER BY 2 DESC"
+    return f"SELECT * FROM {list(tables.stages)[-1]} LIMIT 5"
+
+
+def steps_text(tables: Tables, run: RunRecord) -> str:
+    """Return what each step made: rows by table, drops by reason, seconds."""
+    rows = []
+    for stage, manifest in tables.manifests.items():
+        made = stage in run.made
+        counts = [f"{table} {manifest.rows(table):,}" for table in manifest.tables]
+        drops = [f"{reason} {count:,}" for reason, count in manifest.drops().items()]
+        damage = manifest.damage().counts
+        drops += [f"damaged: {reason} {count:,}" for reason, count in damage.items()]
+        seconds = duration(manifest.wall_seconds) if made else "reused"
+        for i in range(max(len(counts), len(drops))):
+            rows.append(
+                (
+                    stage if i == 0 else "",
+                    counts[i] if i < len(counts) else "",
+                    drops[i] if i < len(drops) else "",
+                    seconds if i == 0 else "",
+                )
+            )
+    return grid(rows, ["step", "rows", "left out, by reason", "took"])
+
+
+def examples_text(tables: Tables) -> str:
+    """Return example tuples as sentences, head and tail marked, with the relation's name."""
+    query = (resources.files("storage") / "queries" / "example_tuples.sql").read_text("utf-8")
+    rows = tables.sql(query, {"most": EXAMPLES}).to_pylist()
+    if not rows:
+        return ""
+    shown = [example_text(row) for row in rows]
+    return "Example tuples (labels are distant: Wikidata states them, the sentence may not):\n" + (
+        "\n".join(shown)
+    )
+
+
+def example_text(row: Mapping[str, Any]) -> str:
+    """Return one tuple: its sentence with [head] and {tail}, and the label."""
+    text, start = row["sentence"], row["sentence_start"]
+    marks = [(row["head_start"], row["head_end"], "[]"), (row["tail_start"], row["tail_end"], "{}")]
+    for begin, end, (left, right) in sorted(marks, reverse=True):
+        a, b = begin - start, end - start
+        text = f"{text[:a]}{left}{text[a:b]}{right}{text[b:]}"
+    label = f"[{row['head_name']}] -- {row['relation']} ({row['pid']}) -> {{{row['tail_name']}}}"
+    body = fill(" ".join(text.split()), 96, initial_indent="      ", subsequent_indent="      ")
+    return f"  {label}\n{body}"

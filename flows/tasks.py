@@ -1,0 +1,85 @@
+"""The only Prefect tasks: one makes a shard, one commits a step. Only names travel through Prefect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import as_completed
+from prefect.states import Cancelled, Completed, State
+
+from pipeline.pool import Pool
+from pipeline.run import StepSpec
+from storage.artifact import PartRecord
+from storage.errors import PipelineError
+from storage.warehouse import Artifact
+
+RETRY_SECONDS = (2, 20)
+
+pool: ContextVar[Pool] = ContextVar("pool")
+stopped: ContextVar[Event] = ContextVar("stopped")
+
+
+def worth_retrying(_task: Any, _run: Any, state: State[Any]) -> bool:
+    """Whether a failed task gets another try: not where the user, a schema or a config erred."""
+    error = state.result(raise_on_failure=False)
+    return error.retryable if isinstance(error, PipelineError) else isinstance(error, Exception)
+
+
+@task(
+    name="run_shard",
+    task_run_name="{stage} {shard}",
+    retries=len(RETRY_SECONDS),
+    retry_delay_seconds=list(RETRY_SECONDS),
+    retry_condition_fn=worth_retrying,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def run_shard(run_folder: str, stage: str, shard: int) -> Any:
+    """Make one shard of a step in the pool of this run."""
+    if stopped.get().is_set():
+        return Cancelled(message="another shard failed")
+    record = pool.get().make(Path(run_folder), stage, shard)
+    rows = sum(part.rows for part in record.parts.values())
+    return Completed(name="Built", message=f"{rows:,} rows, {record.seconds} s", data=record)
+
+
+@task(name="commit", task_run_name="{stage} commit", cache_policy=NO_CACHE, persist_result=False)
+def commit(stage: str, folder: str) -> None:
+    """Write the manifest of a step, now that all its shards are there."""
+    _jobs[folder]()
+
+
+_jobs: dict[str, Callable[[], object]] = {}
+
+
+class PrefectExecutor:
+    """Makes shards and commits as Prefect tasks of the flow run that it is called in."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def shards(self, run_folder: Path, spec: StepSpec) -> Iterator[PartRecord]:
+        """Make the shards of `spec.todo` and yield the record of each as it is done."""
+        futures = [run_shard.submit(str(run_folder), spec.stage, shard) for shard in spec.todo]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            stopped.get().set()
+            raise
+
+    def commit(self, job: Callable[[], Artifact], stage: str) -> Artifact:
+        """Run the commit of a step and return its artifact."""
+        made: list[Artifact] = []
+        _jobs[stage] = lambda: made.append(job())
+        try:
+            commit(stage, stage)
+        finally:
+            del _jobs[stage]
+        return made[0]

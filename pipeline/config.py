@@ -1,0 +1,231 @@
+"""A recipe: a TOML file that picks values; every value is checked against the config that owns it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, Field, ValidationError
+
+from pipeline.dag import DAG, unknown
+from stages.base import ShardCounts, StageConfig, is_runtime
+from storage.errors import ConfigError
+
+
+class RecipeWide(StageConfig):
+    """What a recipe says beside its sections, one section a stage."""
+
+    description: str = Field("", description="one line that `relmill recipes` shows")
+    seed: int = Field(13, ge=0, description="seed of every random choice")
+    shards: ShardCounts = Field(ShardCounts(), description="how tables are cut into parts")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe with its overrides, every stage's config checked and typed.
+
+    Attributes:
+        name: Name under which runs are kept: a builtin's, or the file's without its ending.
+        overrides: The `stage.field=value` that were put over the file.
+    """
+
+    name: str
+    overrides: tuple[str, ...]
+    wide: RecipeWide
+    configs: dict[str, StageConfig]
+
+    def command(self, verb: str, *more: str) -> str:
+        """Return the command line that does something with this very recipe."""
+        sets = [f"--set {override}" for override in self.overrides]
+        return " ".join(["relmill", verb, self.name, *sets, *more])
+
+
+def builtin_recipes() -> dict[str, Path]:
+    """Return the recipes that come with relmill, by name."""
+    folder = Path(str(resources.files("pipeline") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and check every value.
+
+    Args:
+        name: A builtin's name, or a path of a TOML file.
+        overrides: `stage.field=value`, the value written as in TOML; what is no TOML is a string.
+
+    Raises:
+        ConfigError: If the recipe is missing or no TOML; if a section, key or value is wrong.
+    """
+    path = find_recipe(name)
+    values = read_toml(path)
+    for override in overrides:
+        put_override(values, override)
+    stages = {stage.name: stage.config for stage in DAG}
+    wide_names = set(RecipeWide.model_fields)
+    for key in values:
+        if key not in stages and key not in wide_names:
+            raise unknown("section or value", key, [*wide_names, *stages]).at(str(path))
+    wide = checked(RecipeWide, {k: values[k] for k in wide_names & set(values)}, str(path), "")
+    configs = {}
+    for stage, kind in stages.items():
+        section = values.get(stage, {})
+        if not isinstance(section, dict):
+            raise ConfigError(
+                f"{stage} is {section!r}, but it is a section",
+                where=str(path),
+                mend=f"Write [{stage}] and its values below it",
+            )
+        inherited = {
+            key: getattr(wide, key) for key in ("seed", "shards") if key in kind.model_fields
+        }
+        configs[stage] = checked(kind, {**as_json(inherited), **section}, str(path), stage)
+    return Recipe(path.stem, tuple(overrides), wide, configs)
+
+
+def find_recipe(name: str) -> Path:
+    """Return the file of a recipe.
+
+    Raises:
+        ConfigError: If there is neither a builtin nor a file of that name.
+    """
+    builtins = builtin_recipes()
+    if name in builtins:
+        return builtins[name]
+    path = Path(name)
+    if path.suffix == ".toml" and path.is_file():
+        return path
+    if path.suffix == ".toml":
+        raise ConfigError(f"there is no recipe file {name}", mend="Check the path")
+    raise unknown("recipe", name, builtins)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: If it is no TOML; the parser says in which line.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"no TOML: {error}", where=str(path)) from error
+
+
+def put_override(values: dict[str, Any], override: str) -> None:
+    """Put one `stage.field=value` over the values of a recipe.
+
+    Raises:
+        ConfigError: If it has another form.
+    """
+    key, equals, raw = override.partition("=")
+    steps = key.strip().split(".")
+    if not equals or not all(steps):
+        raise ConfigError(
+            f"--set {override!r} is not stage.field=value",
+            mend="For example: --set recognize.model=blank",
+        )
+    try:
+        value = tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = raw
+    inner = values
+    for step in steps[:-1]:
+        inner = inner.setdefault(step, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {override!r}: {step} is a value, not a section")
+    inner[steps[-1]] = value
+
+
+def checked(
+    kind: type[StageConfig], section: dict[str, Any], where: str, stage: str
+) -> StageConfig | Any:
+    """Check the values of one section and return them typed.
+
+    Raises:
+        ConfigError: For the first wrong value: its name, the value, and what it may be.
+    """
+    try:
+        # Through JSON, because only there does pydantic's strict mode take lists for tuples.
+        return kind.model_validate_json(json.dumps(section, default=str))
+    except ValidationError as error:
+        raise config_error(error, kind, where, stage) from error
+
+
+def config_error(
+    error: ValidationError, kind: type[BaseModel], where: str, stage: str
+) -> ConfigError:
+    """Return pydantic's first complaint in our words."""
+    first = error.errors(include_url=False)[0]
+    path = [str(step) for step in first["loc"]]
+    dotted = ".".join([stage, *path] if stage else path)
+    if first["type"] == "extra_forbidden":
+        return unknown("value", dotted, [".".join(filter(None, (stage, n))) for n in kind.model_fields]).at(where)
+    if first["type"] == "missing":
+        return ConfigError(f"{dotted} is missing", where=where, mend=f"Set it: --set {dotted}=...")
+    field = kind.model_fields.get(path[0]) if path else None
+    says = f"; {dotted}: {field.description}" if field and field.description else ""
+    return ConfigError(
+        f"{dotted} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}{says}",
+        where=where,
+        mend=f"See `relmill config tiny {stage}` for every value and its range" if stage else "",
+    )
+
+
+def as_json(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values as JSON would hold them."""
+    return {k: v.model_dump(mode="json") if isinstance(v, BaseModel) else v for k, v in values.items()}
+
+
+@dataclass(frozen=True)
+class FieldHelp:
+    """One field of a config, for people."""
+
+    name: str
+    value: Any
+    default: Any
+    kind: str
+    meaning: str
+    runtime: bool
+
+
+def describe(config: StageConfig) -> Iterator[FieldHelp]:
+    """Yield every field of a config: value, default, type with range, unit and meaning."""
+    for name, info in type(config).model_fields.items():
+        default = "required" if info.is_required() else info.get_default(call_default_factory=True)
+        yield FieldHelp(
+            name,
+            getattr(config, name),
+            default,
+            " ".join([type_name(info.annotation), *ranges(info.metadata)]),
+            info.description or "",
+            is_runtime(info),
+        )
+
+
+def type_name(annotation: Any) -> str:
+    """Return a type as a reader of a recipe would say it."""
+    if annotation is type(None):
+        return "none"
+    if get_origin(annotation) is None:
+        return str(getattr(annotation, "__name__", annotation))
+    arguments = get_args(annotation)
+    if all(isinstance(a, str) for a in arguments):
+        return " | ".join(json.dumps(a) for a in arguments)
+    inner = [type_name(a) for a in arguments if a is not Ellipsis]
+    if get_origin(annotation) in (list, tuple, dict):
+        return f"{get_origin(annotation).__name__} of {', '.join(inner)}"
+    return " | ".join(inner)
+
+
+def ranges(metadata: Sequence[Any]) -> Iterator[str]:
+    """Yield the bounds among a field's constraints."""
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    for constraint in metadata:
+        for attribute, sign in signs.items():
+            if (bound := getattr(constraint, attribute, None)) is not None:
+                yield f"{sign} {bound:g}"

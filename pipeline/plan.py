@@ -1,0 +1,387 @@
+"""The plan: which steps are stale, and why, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib import metadata
+from typing import Any
+
+from pipeline.code import stage_digest
+from pipeline.config import Recipe
+from pipeline.dag import DAG, ancestry, parents, stage, writer
+from stages.base import Read, Stage, StageConfig, is_whole, table_of
+from storage.artifact import Input, Manifest, Shard, Shards
+from storage.errors import PipelineError, PlanError
+from storage.fingerprint import fingerprint
+from storage.refs import Refs
+from storage.tables import Selection
+from storage.warehouse import Artifact, Warehouse
+
+LIBRARIES = ("duckdb", "mwparserfromhell", "pyarrow", "spacy")
+
+
+class Verdict(StrEnum):
+    """Why a step will run, or that it will not."""
+
+    CURRENT = "current"
+    NEW = "NEW"
+    CONFIG = "CONFIG"
+    VERSION = "VERSION"
+    UPSTREAM = "UPSTREAM"
+    PARTIAL = "PARTIAL"
+    FORCED = "FORCED"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a step is made from, once its inputs are there.
+
+    Attributes:
+        keys: By shard, what that shard alone is made from.
+    """
+
+    fingerprint: str
+    inputs: dict[str, Input]
+    keys: tuple[str, ...]
+    facts: dict[str, Any]
+
+
+@dataclass
+class Step:
+    """One configured stage in a plan.
+
+    Attributes:
+        artifact: The complete artifact that stands for the step; None where it has to be made.
+        build: What it is made from; None below the first stale step.
+        todo: Shards to make; None where that shows only once the inputs are there.
+        last_seconds: What the stage took when it was last made, all shards one after another.
+    """
+
+    stage: Stage
+    config: StageConfig
+    verdict: Verdict
+    reasons: list[str]
+    shards: list[Shard]
+    artifact: Artifact | None = None
+    build: Build | None = None
+    todo: list[int] | None = None
+    last_seconds: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the step will run."""
+        return self.verdict is not Verdict.CURRENT
+
+
+@dataclass
+class RunPlan:
+    """All steps of a run in their order."""
+
+    recipe: Recipe
+    target: str
+    steps: list[Step]
+
+    @property
+    def stale(self) -> list[Step]:
+        """The steps that will run."""
+        return [step for step in self.steps if step.stale]
+
+    def step(self, name: str) -> Step:
+        """Return the step of a stage.
+
+        Raises:
+            PlanError: If the plan does not go there.
+        """
+        for step in self.steps:
+            if step.stage.name == name:
+                return step
+        raise PlanError(
+            f"{name} is not part of this plan, which goes to {self.target}",
+            mend=f"Leave --to out, or name {name} there",
+        )
+
+
+def make_plan(
+    recipe: Recipe,
+    warehouse: Warehouse,
+    *,
+    to: str | None = None,
+    only: str | None = None,
+    force: Sequence[str] = (),
+) -> RunPlan:
+    """Compare a recipe with what lies in the warehouse; read manifests, touch no data.
+
+    Args:
+        to: The last stage that is wanted; what it does not depend on is left out.
+        only: The one stage that may run; what it depends on must be there.
+        force: Stages to be made again even though they are current.
+
+    Raises:
+        PlanError: With `only`, if something that the stage depends on is stale.
+    """
+    forced = {stage(name).name for name in force}
+    target = stage(only or to) if only or to else DAG[-1]
+    wanted = ancestry(target) if only or to else DAG
+    previous = previous_steps(recipe.name, warehouse)
+    steps: dict[str, Step] = {}
+    for each in wanted:
+        waiting = [p.name for p in parents(each) if p.name in steps and steps[p.name].stale]
+        before = previous_manifest(each, warehouse, previous)
+        config = recipe.configs[each.name]
+        step = Step(each, config, Verdict.CURRENT, [], shards_of(each, config, recipe))
+        if waiting:
+            judge_waiting(step, before, waiting)
+        else:
+            artifacts = {s.stage.name: s.artifact for s in steps.values() if s.artifact}
+            judge(step, before, warehouse, artifacts, each.name in forced)
+        step.last_seconds = before.seconds if before else None
+        steps[each.name] = step
+    plan = RunPlan(recipe, target.name, list(steps.values()))
+    if only:
+        require_only(plan, only)
+    return plan
+
+
+def require_only(plan: RunPlan, only: str) -> None:
+    """Check that nothing but one stage is stale."""
+    others = [step.stage.name for step in plan.stale if step.stage.name != only]
+    if others:
+        raise PlanError(
+            f"{only} depends on {', '.join(others)}, which {'is' if len(others) == 1 else 'are'} "
+            "stale",
+            mend=f"Run them too: {plan.recipe.command('run', f'--to {only}')}",
+        )
+
+
+def shards_of(each: Stage, config: StageConfig, recipe: Recipe) -> list[Shard]:
+    """Return the shards that a step is cut into."""
+    if each.pieces is not None:
+        labels = list(each.pieces(config))
+        return [Shard(i, Shards(len(labels)), label) for i, label in enumerate(labels)]
+    cut = recipe.wide.shards.along(each.axis)
+    return [Shard(index, cut) for index in range(cut.count)]
+
+
+def previous_steps(recipe: str, warehouse: Warehouse) -> Mapping[str, str]:
+    """Return the artifacts of the recipe's newest run that has any, by stage."""
+    for run in Refs(warehouse).runs():
+        if run.recipe == recipe and run.steps:
+            return run.steps
+    return {}
+
+
+def previous_manifest(
+    each: Stage, warehouse: Warehouse, previous: Mapping[str, str]
+) -> Manifest | None:
+    """Return how the stage was last made: for this recipe, or else for any."""
+    if each.name in previous and (mine := warehouse.named(previous[each.name])).complete:
+        return mine.manifest()
+    newest = warehouse.complete(each.name)
+    return newest[0].manifest() if newest else None
+
+
+def read_name(read: Read) -> str:
+    """Return the name of a read in a fingerprint: "pages", or "sources[wikipedia]"."""
+    return f"sources[{read.source}]" if isinstance(read, Selection) else table_of(read).name
+
+
+def build_of(step: Step, artifacts: Mapping[str, Artifact]) -> Build:
+    """Return what a step is made from.
+
+    Args:
+        artifacts: The complete artifact of each stage that the step reads from.
+    """
+    each = step.stage
+    inputs: dict[str, Input] = {}
+    manifests = {name: artifact.manifest() for name, artifact in artifacts.items()}
+    for read in each.reads:
+        source = writer(table_of(read)).name
+        selected = read.source if isinstance(read, Selection) else None
+        content = manifests[source].content(table_of(read).name, selected)
+        inputs[read_name(read)] = Input(artifacts[source].name, source, content)
+    facts = dict(each.facts(step.config)) if each.facts else {}
+    pieces = each.pieces(step.config) if each.pieces else {}
+    made_from = {
+        "stage": each.name,
+        "version": each.version,
+        "config": {} if pieces else step.config.meaningful(),
+        "facts": facts,
+        "tables": {table.name: table.signature for table in each.writes},
+        "shards": [step.shards[0].shards.count, step.shards[0].shards.block],
+    }
+    contents = {name: given.content for name, given in inputs.items()}
+    digits = fingerprint({**made_from, "inputs": contents, "pieces": pieces})
+    own = [r for r in each.reads if not is_whole(r, each.axis)]
+    keys = []
+    for shard in step.shards:
+        parts = {
+            table_of(r).name: manifests[writer(table_of(r)).name]
+            .records[shard.index]
+            .parts[table_of(r).name]
+            .content
+            for r in own
+        }
+        place = {"piece": pieces[shard.label]} if pieces else {"shard": shard.index}
+        alone = {**made_from, "inputs": {**contents, **parts}, **place}
+        if pieces:
+            del alone["shards"]
+        keys.append(fingerprint(alone))
+    return Build(digits, inputs, tuple(keys), {**facts, **pieces})
+
+
+def judge(
+    step: Step,
+    before: Manifest | None,
+    warehouse: Warehouse,
+    artifacts: Mapping[str, Artifact],
+    forced: bool,
+) -> None:
+    """Say whether a step is current whose inputs are all there, and if not, why."""
+    build = step.build = build_of(step, artifacts)
+    done = warehouse.newest(step.stage.name, build.fingerprint)
+    if done and not forced:
+        step.artifact, step.todo = done, []
+        step.notes = aged(step.stage, done.manifest())
+        return
+    if forced and done:
+        step.verdict, step.todo = Verdict.FORCED, list(range(len(step.shards)))
+        step.reasons = ["made again because of --force"]
+        return
+    begun = warehouse.artifact(step.stage.name, build.fingerprint)
+    mine = {s.index for s in step.shards if has_shard(begun, s.index, build)}
+    others = {k for k in range(len(step.shards)) if k not in mine} & reusable(step, warehouse)
+    step.todo = [s.index for s in step.shards if s.index not in mine | others]
+    if mine:
+        step.verdict = Verdict.PARTIAL
+        step.reasons = [f"{len(step.todo)} of {len(step.shards)} shards missing"]
+    else:
+        step.verdict, step.reasons = difference(step, before, build)
+    if others:
+        step.reasons.append(f"{len(others)} of {len(step.shards)} shards unchanged, taken over")
+
+
+def has_shard(artifact: Artifact, shard: int, build: Build) -> bool:
+    """Whether a shard is complete in an artifact, made from just this."""
+    record = artifact.record(shard)
+    return record is not None and record.key == build.keys[shard]
+
+
+def reusable(step: Step, warehouse: Warehouse) -> set[int]:
+    """Return the shards that another version of the step holds, made from just the same."""
+    if step.build is None:
+        return set()
+    held = {r.key for a in warehouse.complete(step.stage.name) for r in a.manifest().records}
+    return {index for index, key in enumerate(step.build.keys) if key in held}
+
+
+def judge_waiting(step: Step, before: Manifest | None, waiting: Sequence[str]) -> None:
+    """Say why a step may run whose inputs are yet to be made."""
+    step.verdict, own = difference(step, before, None)
+    if step.verdict is Verdict.CURRENT:
+        step.verdict = Verdict.UPSTREAM
+    again = "" if own or before is None else "; reused if their output is unchanged"
+    if len(waiting) == 1:
+        again = again.replace("their output is", "its output is")
+    step.reasons = [*own, f"waits for {', '.join(waiting)}{again}"]
+
+
+def difference(
+    step: Step, before: Manifest | None, build: Build | None
+) -> tuple[Verdict, list[str]]:
+    """Return how a step differs from how it was last made: the verdict, and every reason."""
+    if before is None:
+        return Verdict.NEW, ["never made"] if build else []
+    reasons: list[tuple[Verdict, str]] = []
+    if before.version != step.stage.version:
+        reasons.append((Verdict.VERSION, f"version: {before.version} -> {step.stage.version}"))
+    mine = {} if step.stage.pieces else step.config.meaningful()
+    reasons += [(Verdict.CONFIG, line) for line in changes(before.config, mine, step.config)]
+    cut = step.shards[0].shards
+    if step.stage.pieces is None and cut != before.shards:
+        words = f"{before.shards.count}x{before.shards.block} -> {cut.count}x{cut.block}"
+        reasons.append((Verdict.CONFIG, f"shards (count x block): {words}"))
+    facts = dict(step.stage.facts(step.config)) if step.stage.facts else {}
+    facts |= dict(step.stage.pieces(step.config)) if step.stage.pieces else {}
+    reasons += [(Verdict.CONFIG, line) for line in changes(before.facts, facts, None)]
+    if {t.name: t.signature for t in step.stage.writes} != before.tables:
+        reasons.append((Verdict.VERSION, "columns of its tables changed"))
+    if build is not None:
+        for name, given in build.inputs.items():
+            if name not in before.inputs:
+                reasons.append((Verdict.UPSTREAM, f"reads {name} now"))
+            elif before.inputs[name].content != given.content:
+                reasons.append((Verdict.UPSTREAM, f"{name} of {given.stage} changed"))
+        if not reasons:
+            reasons.append((Verdict.NEW, "its artifact is no longer there"))
+    verdict = reasons[0][0] if reasons else Verdict.CURRENT
+    return verdict, [line for _, line in reasons]
+
+
+def changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], config: StageConfig | None, prefix: str = ""
+) -> Iterator[str]:
+    """Yield "field: from -> to" for every value that differs, nested ones with dotted names."""
+    defaults = type(config).model_fields if config is not None else {}
+    for name in sorted({*old, *new}):
+        was, now = (side[name] if name in side else default_of(defaults, name) for side in (old, new))
+        if isinstance(was, Mapping) and isinstance(now, Mapping):
+            yield from changes(was, now, None, f"{prefix}{name}.")
+        elif was != now:
+            yield f"{prefix}{name}: {shown(was)} -> {shown(now)}"
+
+
+def default_of(fields: Mapping[str, Any], name: str) -> Any:
+    """Return a field's default as JSON would hold it; None for a field that is not known."""
+    info = fields.get(name)
+    if info is None or info.is_required():
+        return None
+    default = info.get_default(call_default_factory=True)
+    return default.model_dump(mode="json") if hasattr(default, "model_dump") else default
+
+
+def shown(value: Any) -> str:
+    """Return a value as it reads in a recipe, short."""
+    if value is None:
+        return "(none)"
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def aged(each: Stage, manifest: Manifest) -> list[str]:
+    """Return warnings about a current artifact that code or libraries have moved on from."""
+    notes = []
+    if manifest.code != stage_digest(each):
+        notes.append(f"code differs from the artifact's, version still {each.version}")
+    here = libraries()
+    for name, version in manifest.libraries.items():
+        if name in here and here[name] != version:
+            notes.append(f"made with {name} {version}, here is {here[name]}")
+    return notes
+
+
+def libraries() -> dict[str, str]:
+    """Return the versions of the libraries that rows may depend on."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def preflight(steps: Iterable[Step]) -> None:
+    """Check before anything runs that the stale steps can be met on this machine.
+
+    Raises:
+        PipelineError: The first thing that cannot, with its mend.
+    """
+    for step in steps:
+        if step.stage.check is not None and step.stale:
+            try:
+                step.stage.check(step.config)
+            except PipelineError as error:
+                raise error.at(step.stage.name) from error

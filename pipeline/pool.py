@@ -1,0 +1,131 @@
+"""Shards side by side on this machine: a pool of processes that each make one shard at a time."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from types import TracebackType
+
+from pipeline.run import StepSpec
+from pipeline.worker import run_shard
+from storage.artifact import PartRecord
+from storage.errors import StageError
+from storage.warehouse import Artifact
+
+
+class Pool:
+    """Processes that make shards; with one worker, this very process does.
+
+    Use it as a context manager: on the way out its processes are gone, whatever they were doing.
+    """
+
+    def __init__(self, workers: int, run_folder: Path) -> None:
+        self.workers = workers
+        self._run_folder = run_folder
+        self._lock = threading.Lock()
+        self._executor: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Pool:
+        log_to(self._run_folder)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._executor is not None:
+            processes = list((self._executor._processes or {}).values())
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.join()
+
+    def make(self, run_folder: Path, stage: str, shard: int) -> PartRecord:
+        """Make one shard and wait for it.
+
+        Raises:
+            PipelineError: As the stage has it.
+            StageError: If the process dies; the next call gets a new one.
+        """
+        if self.workers == 1:
+            return run_shard(run_folder, stage, shard)
+        try:
+            return self._submit(run_folder, stage, shard).result()
+        except BrokenProcessPool as error:
+            raise self._died(stage, shard) from error
+
+    def shards(self, run_folder: Path, spec: StepSpec) -> Iterator[PartRecord]:
+        """Make the shards of `spec.todo` and yield the record of each as it is done."""
+        if self.workers == 1 or len(spec.todo) == 1:
+            for shard in spec.todo:
+                yield run_shard(run_folder, spec.stage, shard)
+            return
+        futures = {self._submit(run_folder, spec.stage, shard): shard for shard in spec.todo}
+        for future in as_completed(futures):
+            try:
+                yield future.result()
+            except BrokenProcessPool as error:
+                raise self._died(spec.stage, futures[future]) from error
+
+    def commit(self, job: Callable[[], Artifact], stage: str) -> Artifact:
+        """Run the commit of a step here."""
+        return job()
+
+    def _submit(self, run_folder: Path, stage: str, shard: int) -> Future[PartRecord]:
+        with self._lock:
+            if self._executor is None:
+                # Spawned, not forked: threads of Prefect and Arrow do not survive a fork.
+                self._executor = ProcessPoolExecutor(
+                    self.workers,
+                    mp_context=multiprocessing.get_context("spawn"),
+                    initializer=begin_process,
+                    initargs=(run_folder,),
+                )
+            return self._executor.submit(run_shard, run_folder, stage, shard)
+
+    def _died(self, stage: str, shard: int) -> StageError:
+        with self._lock:
+            self._executor = None
+        return StageError(
+            "the worker process died, perhaps killed for want of memory",
+            where=f"{stage}, shard {shard}",
+            mend="Run the same command again, with fewer --workers if memory is short",
+        )
+
+
+def begin_process(run_folder: Path) -> None:
+    """Set a worker process up: log to the run, leave Ctrl-C to the parent, die with the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log_to(run_folder)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def log_to(run_folder: Path) -> None:
+    """Let the logger of relmill write to `log.txt` of a run, and nowhere else."""
+    logger = logging.getLogger("relmill")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    run_folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(run_folder / "log.txt", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False

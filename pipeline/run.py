@@ -1,0 +1,294 @@
+"""The engine: makes the stale steps of a plan, one after the other, shards side by side.
+
+It knows nothing of where a shard is computed: an `Executor` does that, in this process, in a pool of
+processes, or through Prefect. Only names travel there and back; rows stay in the warehouse.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from pipeline.code import stage_digest
+from pipeline.dag import parents
+from pipeline.plan import Build, RunPlan, Step, Verdict, build_of, has_shard, libraries
+from stages.base import is_whole, require_sound, table_of
+from storage.artifact import Damage, Manifest, PartRecord, Shard
+from storage.errors import PipelineError, StageError
+from storage.refs import Refs, RunRecord, now
+from storage.tables import Axis, Selection
+from storage.warehouse import Artifact, Warehouse, write_json
+
+SPACE_MARGIN = 256 << 20
+"""Bytes that must be free before a run begins, beside what its tables took last time."""
+
+
+class Given(msgspec.Struct, frozen=True):
+    """An input of a step: the artifact that holds it, and which of its parts a shard reads."""
+
+    artifact: str
+    whole: bool
+    source: str | None = None
+
+
+class StepSpec(msgspec.Struct):
+    """All that a worker knows of a step; lies in `runs/ID/steps/STAGE.json`."""
+
+    stage: str
+    version: int
+    fingerprint: str
+    artifact: str
+    config: dict[str, Any]
+    axis: Axis
+    shards: list[Shard]
+    keys: list[str]
+    inputs: dict[str, Given]
+    todo: list[int]
+    workers: int
+
+
+class Executor(Protocol):
+    """Where the shards of a step are computed."""
+
+    workers: int
+
+    def shards(self, run_folder: Path, spec: StepSpec) -> Iterator[PartRecord]:
+        """Make the shards of `spec.todo` and yield the record of each as it is done."""
+
+    def commit(self, job: Callable[[], Artifact], stage: str) -> Artifact:
+        """Run the commit of a step and return its artifact."""
+
+
+class Watcher(Protocol):
+    """Who is told how a run goes."""
+
+    def step_begins(self, step: Step, todo: int, taken_over: int) -> None:
+        """A step has `todo` shards to make."""
+
+    def shard_done(self, step: Step, record: PartRecord) -> None:
+        """One shard of a step was made."""
+
+    def step_ends(self, step: Step, artifact: Artifact, made: bool) -> None:
+        """A step has its artifact: made now, or reused."""
+
+
+def execute(
+    plan: RunPlan, warehouse: Warehouse, run_folder: Path, executor: Executor, watcher: Watcher
+) -> RunRecord:
+    """Make what a plan says is stale, and record the run.
+
+    A step whose inputs turn out to be as before is reused. Whatever stops the run, finished shards
+    stay, and the same call goes on from there.
+
+    Raises:
+        PipelineError: As a stage or the disk has it; the run is then recorded as failed.
+    """
+    refs = Refs(warehouse)
+    run = RunRecord(
+        run_folder.name,
+        plan.recipe.name,
+        list(plan.recipe.overrides),
+        plan.target,
+        now(),
+        config={s.stage.name: s.config.model_dump(mode="json") for s in plan.steps},
+    )
+    refs.save(run_folder, run)
+    try:
+        for step in plan.steps:
+            artifact, made = finish_step(step, plan, warehouse, run_folder, executor, watcher)
+            step.artifact = artifact
+            run.steps[step.stage.name] = artifact.name
+            run.made += [step.stage.name] if made else []
+            refs.save(run_folder, run)
+            watcher.step_ends(step, artifact, made)
+        run.status = "succeeded"
+    except BaseException as error:
+        run.status = "failed" if isinstance(error, Exception) else "interrupted"
+        run.error = str(error)
+        raise
+    finally:
+        run.finished = now()
+        refs.save(run_folder, run)
+    return run
+
+
+def finish_step(
+    step: Step,
+    plan: RunPlan,
+    warehouse: Warehouse,
+    run_folder: Path,
+    executor: Executor,
+    watcher: Watcher,
+) -> tuple[Artifact, bool]:
+    """Return the artifact of a step, and whether it was made now."""
+    if step.artifact is not None:
+        return step.artifact, False
+    above = {s.stage.name: s.artifact for s in plan.steps if s.artifact}
+    needed = {p.name: above[p.name] for p in parents(step.stage)}
+    build = step.build = build_of(step, needed)
+    name = f"{step.stage.name}/{build.fingerprint}"
+    with warehouse.lock(name):
+        done = warehouse.newest(step.stage.name, build.fingerprint)
+        forced = step.verdict is Verdict.FORCED
+        if done and not forced:
+            return done, False
+        artifact = unfinished(warehouse, step.stage.name, build.fingerprint)
+        spec = make_spec(step, build, artifact, executor.workers)
+        taken = take_over(step, spec, artifact, warehouse, forced)
+        write_json(run_folder / "steps" / f"{step.stage.name}.json", spec)
+        watcher.step_begins(step, len(spec.todo), taken)
+        began = time.monotonic()
+        damage = Damage()
+        for record in executor.shards(run_folder, spec):
+            damage.add(record.damage)
+            if damage.records >= 10_000:
+                require_sound(damage)
+            watcher.shard_done(step, record)
+        wall = time.monotonic() - began
+        made = executor.commit(
+            lambda: commit(step, build, spec, artifact, done, wall), step.stage.name
+        )
+    return made, made is artifact
+
+
+def unfinished(warehouse: Warehouse, stage: str, digits: str) -> Artifact:
+    """Return the attempt at a fingerprint that is not complete: the one begun, or a new one."""
+    attempts = warehouse.attempts(stage, digits)
+    if attempts and not attempts[-1].complete:
+        return attempts[-1]
+    return warehouse.artifact(stage, digits, len(attempts) + 1)
+
+
+def make_spec(step: Step, build: Build, artifact: Artifact, workers: int) -> StepSpec:
+    """Write down what workers need to know of a step."""
+    each = step.stage
+    inputs = {}
+    for read in each.reads:
+        name = table_of(read).name
+        chosen = read.source if isinstance(read, Selection) else None
+        given = build.inputs[f"sources[{chosen}]" if chosen else name]
+        inputs[name] = Given(given.artifact, is_whole(read, each.axis), chosen)
+    todo = [s.index for s in step.shards if not has_shard(artifact, s.index, build)]
+    return StepSpec(
+        stage=each.name,
+        version=each.version,
+        fingerprint=build.fingerprint,
+        artifact=artifact.name,
+        config=step.config.model_dump(mode="json"),
+        axis=each.axis,
+        shards=step.shards,
+        keys=list(build.keys),
+        inputs=inputs,
+        todo=todo,
+        workers=workers,
+    )
+
+
+def take_over(
+    step: Step, spec: StepSpec, artifact: Artifact, warehouse: Warehouse, forced: bool
+) -> int:
+    """Link the shards that another version of the step holds; return how many."""
+    if forced or not spec.todo:
+        return 0
+    held = {
+        record.key: (other, record)
+        for other in reversed(warehouse.complete(step.stage.name))
+        for record in other.manifest().records
+    }
+    taken = [shard for shard in spec.todo if spec.keys[shard] in held]
+    for shard in taken:
+        other, record = held[spec.keys[shard]]
+        artifact.take_over(shard, other, record)
+    spec.todo = [shard for shard in spec.todo if shard not in set(taken)]
+    return len(taken)
+
+
+def commit(
+    step: Step,
+    build: Build,
+    spec: StepSpec,
+    artifact: Artifact,
+    before: Artifact | None,
+    wall_seconds: float,
+) -> Artifact:
+    """Check that every shard is there, and write the manifest.
+
+    Where an earlier attempt at the same fingerprint holds the same bytes, it stays and the new one
+    goes.
+
+    Raises:
+        StageError: If a shard is missing.
+        SourceError: If too many records of a source are damaged.
+    """
+    records = [artifact.record(shard.index) for shard in spec.shards]
+    missing = [s for s, r in zip(spec.shards, records, strict=True) if r is None]
+    if missing:
+        raise StageError(f"{missing[0]} has no record", where=spec.stage, mend="Run it again")
+    manifest = Manifest(
+        stage=spec.stage,
+        version=spec.version,
+        fingerprint=build.fingerprint,
+        config={} if step.stage.pieces else step.config.meaningful(),
+        facts=build.facts,
+        axis=spec.axis,
+        shards=spec.shards[0].shards,
+        inputs=build.inputs,
+        tables={table.name: table.signature for table in step.stage.writes},
+        records=[record for record in records if record is not None],
+        code=stage_digest(step.stage),
+        libraries=libraries(),
+        made_at=now(),
+        wall_seconds=round(wall_seconds, 3),
+    )
+    try:
+        require_sound(manifest.damage())
+    except PipelineError as error:
+        raise error.at(spec.stage) from error
+    if before is not None and same_content(before.manifest(), manifest):
+        shutil.rmtree(artifact.folder)
+        return before
+    artifact.put_manifest(manifest)
+    return artifact
+
+
+def same_content(a: Manifest, b: Manifest) -> bool:
+    """Whether two attempts hold the same rows and files."""
+    return all(a.content(t) == b.content(t) for t in b.tables) and [
+        r.files for r in a.records
+    ] == [r.files for r in b.records]
+
+
+def require_space(plan: RunPlan, warehouse: Warehouse) -> None:
+    """Check that what the stale steps wrote last time would fit once more.
+
+    Raises:
+        StageError: If it would not.
+    """
+    needed = SPACE_MARGIN + sum(last_bytes(step, warehouse) for step in plan.stale)
+    free = warehouse.free_bytes()
+    if free < needed:
+        raise StageError(
+            f"{free / 1e9:.1f} GB are free under {warehouse.root}, the run needs about "
+            f"{needed / 1e9:.1f} GB",
+            mend="Free some space: `relmill prune` shows what may go",
+        )
+
+
+def last_bytes(step: Step, warehouse: Warehouse) -> int:
+    """Bytes of the newest artifact of a stage; 0 if it was never made."""
+    complete = warehouse.complete(step.stage.name)
+    if not complete:
+        return 0
+    records: Sequence[PartRecord] = complete[0].manifest().records
+    parts = sum(part.bytes for record in records for part in record.parts.values())
+    return parts + sum(file.bytes for record in records for file in record.files)
+
+
+def artifacts_of(steps: Mapping[str, str], warehouse: Warehouse) -> dict[str, Artifact]:
+    """Return the artifacts that a run or tag pins, by stage."""
+    return {stage: warehouse.named(name) for stage, name in steps.items()}

@@ -1,0 +1,43 @@
+"""Which tables a person means: the newest of a recipe, exactly those of overrides, or a tag's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.config import find_recipe, load_recipe
+from pipeline.plan import make_plan
+from storage.errors import ConfigError
+from storage.reading import Tables
+from storage.refs import Refs
+from storage.warehouse import Warehouse
+
+
+def select(
+    warehouse: Warehouse, recipe: str, overrides: Sequence[str] = (), tag: str | None = None
+) -> Tables:
+    """Return the tables that a person names.
+
+    Args:
+        recipe: A recipe; without overrides, the tables of its newest successful run are meant.
+        overrides: With these, exactly the tables that this config makes are meant.
+        tag: In place of the newest run, the tables of a tag.
+
+    Raises:
+        MissingArtifactError: If they have not been made; it names the command that makes them.
+        ConfigError: If both overrides and a tag are given.
+    """
+    refs = Refs(warehouse)
+    name = find_recipe(recipe).stem
+    if tag is not None:
+        if overrides:
+            raise ConfigError("--tag and --set exclude each other", mend="Leave one of them out")
+        steps = refs.find_tag(tag).steps
+        return Tables((warehouse.named(each) for each in steps.values()), f"the tag {tag}")
+    command = f"relmill run {recipe} --root {warehouse.root}"
+    if not overrides:
+        steps = refs.newest(name).steps
+        return Tables((warehouse.named(each) for each in steps.values()), name, command)
+    loaded = load_recipe(recipe, overrides)
+    there = [step.artifact for step in make_plan(loaded, warehouse).steps if step.artifact]
+    sets = " ".join(f"--set {override}" for override in overrides)
+    return Tables(there, f"{name} {sets}", f"{command} {sets}")

@@ -1,0 +1,171 @@
+"""One shard of one step, in a process of its own: `python -m pipeline.worker RUN STEP SHARD`.
+
+The only entry of a child process. It reads the step from `RUN/steps/STEP.json`, so it needs
+neither the recipe nor the plan.
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+import sys
+import time
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from pipeline.dag import stage as stage_named
+from pipeline.run import StepSpec
+from stages.base import Inputs, InputTable, Stage
+from storage.artifact import Manifest, Part, PartRecord, Shard, StoredFile, source_of
+from storage.errors import PipelineError, SchemaError, StageError
+from storage.fingerprint import file_digest
+from storage.tables import TABLES
+from storage.warehouse import Artifact, Warehouse, read_json
+
+WHOLE_MEMORY = "6GB"
+SHARD_MEMORY = "1GB"
+
+
+def run_shard(run_folder: Path, stage: str, index: int) -> PartRecord:
+    """Make one shard of a step: run the stage, write its parts, then its record.
+
+    Raises:
+        PipelineError: As the stage has it, with stage and shard in front.
+        StageError: If the stage's code breaks.
+    """
+    spec = load_spec(run_folder / "steps" / f"{stage}.json")
+    shard = spec.shards[index]
+    where = f"{stage}, {shard}"
+    try:
+        return _run_shard(Warehouse(run_folder.parent.parent), spec, shard)
+    except PipelineError as error:
+        raise error.at(where) from error
+    except Exception as error:
+        logging.getLogger("relmill").exception("%s failed", where)
+        raise StageError(
+            f"{type(error).__name__}: {error}",
+            where=where,
+            mend=f"The traceback stands in {run_folder / 'log.txt'}",
+        ) from error
+
+
+def _run_shard(warehouse: Warehouse, spec: StepSpec, shard: Shard) -> PartRecord:
+    stage = stage_named(spec.stage)
+    artifact = warehouse.named(spec.artifact)
+    config = stage.config.model_validate(spec.config, strict=False)
+    began = time.monotonic()
+    scratch = artifact.scratch(shard.index)
+    scratch.mkdir(parents=True, exist_ok=True)
+    alone = spec.axis in ("whole", "source")
+    inputs = Inputs(
+        input_tables(warehouse, spec, shard),
+        shard=shard,
+        scratch=scratch,
+        files=artifact.folder / "files",
+        downloads=warehouse.root / "downloads",
+        seed=f"{spec.config.get('seed', 0)}/{spec.stage}/{shard.index}",
+        memory=WHOLE_MEMORY if alone else SHARD_MEMORY,
+        threads=spec.workers if alone else 1,
+    )
+    parts = write_parts(stage, config, inputs, artifact)
+    record = PartRecord(
+        key=spec.keys[shard.index],
+        shard=shard.index,
+        label=shard.label,
+        parts=parts,
+        files=[stored(artifact, name) for name in inputs.kept],
+        drops=inputs.drops,
+        drop_samples=inputs.drop_samples,
+        counts=inputs.counts,
+        damage=inputs.damage,
+        seconds=round(time.monotonic() - began, 3),
+        peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    )
+    artifact.put_record(record)
+    return record
+
+
+def write_parts(
+    stage: Stage, config: object, inputs: Inputs, artifact: Artifact
+) -> dict[str, Part]:
+    """Run the stage and write what it yields, a part a table.
+
+    The rows of a sharded table are held until the end, because they are sorted then; those of a
+    `whole` table may be larger than memory and stream to their file.
+
+    Raises:
+        SchemaError: If the stage yields rows of a table that it does not write.
+    """
+    parts: dict[str, Part] = {}
+    held: dict[str, list[pa.RecordBatch]] = {table.name: [] for table in stage.writes}
+    for name, rows in groupby(stage.run(config, inputs), key=lambda row: row[0].name):
+        if name not in held or name in parts:
+            raise SchemaError(
+                f"{stage.name} yields rows of {name} "
+                + ("in two runs" if name in parts else "and does not write that table"),
+                mend="Name the table in `writes`; yield the rows of a whole table in one run",
+            )
+        if stage.axis == "whole":
+            stream = (batch for _, batch in rows)
+            parts[name] = artifact.put_part(TABLES[name], inputs.shard.index, stream)
+        else:
+            held[name].extend(batch for _, batch in rows)
+    for name, batches in held.items():
+        if name not in parts:
+            parts[name] = artifact.put_part(TABLES[name], inputs.shard.index, batches)
+    return parts
+
+
+def stored(artifact: Artifact, name: str) -> StoredFile:
+    """Return the record of a file that the stage kept."""
+    path = artifact.file(name)
+    return StoredFile(name, path.stat().st_size, file_digest(path))
+
+
+@lru_cache(maxsize=16)
+def load_spec(path: Path) -> StepSpec:
+    """Read a step; a process reads each only once."""
+    return read_json(path, StepSpec)
+
+
+@lru_cache(maxsize=32)
+def load_manifest(folder: Path) -> Manifest:
+    """Read the manifest of an input; a process reads each only once."""
+    return Artifact(folder).manifest()
+
+
+def input_tables(warehouse: Warehouse, spec: StepSpec, shard: Shard) -> dict[str, InputTable]:
+    """Return the inputs of a shard: paths of parts that hold rows, and files beside them."""
+    tables = {}
+    for name, given in spec.inputs.items():
+        artifact = warehouse.named(given.artifact)
+        records = load_manifest(artifact.folder).records
+        if not given.whole:
+            records = [records[shard.index]]
+        elif given.source is not None:
+            records = [r for r in records if source_of(r.label) == given.source]
+        tables[name] = InputTable(
+            paths=[artifact.part(name, r.shard) for r in records if r.parts[name].rows],
+            files={f.name: artifact.file(f.name) for r in records for f in r.files},
+        )
+    return tables
+
+
+def main(arguments: list[str]) -> int:
+    """Make one shard and print its record as JSON; return the exit status."""
+    run_folder, stage, index = arguments
+    try:
+        record = run_shard(Path(run_folder), stage, int(index))
+    except PipelineError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return error.exit_code
+    print(msgspec.json.encode(record).decode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

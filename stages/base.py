@@ -1,0 +1,302 @@
+"""What a stage is: a pure function, its config, and a declaration of what it reads and writes."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from storage import catalog
+from storage.artifact import Damage, Shard, Shards
+from storage.errors import PlanError, SourceError
+from storage.spans import Span
+from storage.tables import Axis, Selection, Table
+from storage.warehouse import read_part
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+"""A share in [0, 1]."""
+
+Rows: TypeAlias = tuple[Table, pa.RecordBatch]
+DAMAGE_CHECK_RECORDS = 10_000
+SAMPLES = 5
+
+
+class StageConfig(BaseModel):
+    """Base of every stage's config: frozen, and strict about names and types."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def meaningful(self) -> dict[str, Any]:
+        """Return what counts in a fingerprint: no `runtime` fields, no values that are defaults."""
+        runtime_fields = {name for name, f in type(self).model_fields.items() if is_runtime(f)}
+        return self.model_dump(mode="json", exclude_defaults=True, exclude=runtime_fields)
+
+
+def runtime(default: Any, **constraints: Any) -> Any:
+    """Declare a field that changes how fast or how guarded a stage runs, never its rows."""
+    return Field(default, json_schema_extra={"runtime": True}, **constraints)
+
+
+def is_runtime(info: Any) -> bool:
+    """Whether a field was declared with `runtime`."""
+    extra = info.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("runtime"))
+
+
+class ShardCounts(StageConfig):
+    """Into how many shards each axis is cut: `shards` of a recipe.
+
+    A row lies in shard `(id // block) % count`: `block` neighbouring ids stay together, which
+    matters where a dump is read in place. Changing any of these makes every stage of that axis
+    anew.
+    """
+
+    page: int = Field(64, ge=1, description="shards of the tables by page")
+    item: int = Field(64, ge=1, description="shards of the tables by item")
+    page_block: int = Field(1000, ge=1, description="page ids in a row that share a shard")
+    item_block: int = Field(1000, ge=1, description="QIDs in a row that share a shard")
+
+    def along(self, axis: Axis) -> Shards:
+        """Return the shards of an axis."""
+        if axis == "page":
+            return Shards(self.page, self.page_block)
+        if axis == "item":
+            return Shards(self.item, self.item_block)
+        return Shards()
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A table of the stage's own axis that every shard reads in full."""
+
+    table: Table
+
+
+def whole(table: Table) -> Whole:
+    """Say that every shard reads all parts of `table`, and not only its own."""
+    return Whole(table)
+
+
+Read: TypeAlias = Table | Selection | Whole
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the pipeline, as a value.
+
+    Attributes:
+        name: A verb; the recipe's section has the same name.
+        version: Raised when the same config and inputs give other rows.
+        config: Class of its config.
+        reads: Tables that it reads. A table of its own axis comes one shard at a time unless
+            wrapped in `whole`; a table of another axis always comes in full.
+        writes: Tables that it writes, all of one axis.
+        run: Yields pairs of a table and rows of it.
+        facts: What counts beside config and inputs: the version of a model, say.
+        pieces: For the axis `source`: the raw files by label, each with what it is made from.
+        check: Raises an error before anything runs if the config cannot be met on this machine.
+    """
+
+    name: str
+    version: int
+    config: type[StageConfig]
+    reads: tuple[Read, ...]
+    writes: tuple[Table, ...]
+    run: Callable[[Any, Inputs], Iterable[Rows]]
+    facts: Callable[[Any], Mapping[str, Any]] | None = None
+    pieces: Callable[[Any], Mapping[str, Mapping[str, Any]]] | None = None
+    check: Callable[[Any], None] | None = None
+
+    @property
+    def axis(self) -> Axis:
+        """Axis of the tables that the stage writes."""
+        return self.writes[0].axis
+
+
+def table_of(read: Read) -> Table:
+    """Return the table that a read names."""
+    return read if isinstance(read, Table) else read.table
+
+
+def is_whole(read: Read, axis: Axis) -> bool:
+    """Whether a stage of this axis reads all parts of a table, and not only its own shard's."""
+    return not (isinstance(read, Table) and read.axis == axis and axis != "whole")
+
+
+def by_page(rows: pa.Table) -> dict[int, list[dict[str, Any]]]:
+    """Return the rows of a table by page id, in their order."""
+    pages: dict[int, list[dict[str, Any]]] = {}
+    for row in rows.to_pylist():
+        pages.setdefault(row["page_id"], []).append(row)
+    return pages
+
+
+def span_of(row: Mapping[str, int]) -> Span:
+    """Return the span of a row that has `char_start` and `char_end`."""
+    return row["char_start"], row["char_end"]
+
+
+@dataclass(frozen=True)
+class InputTable:
+    """A table as a run function gets it: Parquet parts, or rows in memory, and files beside."""
+
+    paths: Sequence[Path] = ()
+    rows: pa.Table | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+
+class Inputs:
+    """All that a run function may see of the world.
+
+    Attributes:
+        shard: Which part of the axis this call makes.
+        rng: Random numbers that depend on seed, stage and shard alone.
+        scratch: A folder that survives a crash, for what takes long to get.
+        downloads: A folder that outlives the artifact, for raw files from elsewhere.
+        log: Logger of the stage.
+    """
+
+    def __init__(
+        self,
+        tables: Mapping[str, InputTable],
+        *,
+        shard: Shard,
+        scratch: Path,
+        files: Path,
+        downloads: Path,
+        seed: str = "0",
+        memory: str = "2GB",
+        threads: int = 1,
+    ) -> None:
+        self._tables = tables
+        self._files = files
+        self._memory = memory
+        self._threads = threads
+        self.shard = shard
+        self.rng = random.Random(seed)
+        self.scratch = scratch
+        self.downloads = downloads
+        self.log = logging.getLogger("relmill")
+        self.kept: list[str] = []
+        self.drops: dict[str, int] = {}
+        self.drop_samples: dict[str, list[str]] = {}
+        self.counts: dict[str, int] = {}
+        self.damage = Damage()
+
+    def rows(self, table: Table) -> pa.Table:
+        """Return the rows of an input: of this shard, or all of a table that is read whole."""
+        found = self._input(table)
+        if found.rows is not None:
+            return found.rows
+        parts = [read_part(path, table) for path in found.paths]
+        return pa.concat_tables(parts) if parts else table.schema.empty_table()
+
+    def files(self, table: Table) -> Mapping[str, Path]:
+        """Return the files that the writer of a table keeps beside its parts, by name."""
+        return self._input(table).files
+
+    def sql(
+        self, query: str, given: Mapping[str, pa.Table] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a query over the inputs, each a view of its table's name.
+
+        Memory is capped; what is larger spills to `scratch`.
+
+        Args:
+            given: Further tables that the query names, with rows that the stage made itself.
+        """
+        views = {
+            name: table.rows if table.rows is not None else table.paths
+            for name, table in self._tables.items()
+        } | dict(given or {})
+        with catalog.session(
+            views, memory=self._memory, threads=self._threads, scratch=self.scratch
+        ) as connection:
+            yield from catalog.batches(connection, query)
+
+    def keep(self, name: str) -> Path:
+        """Return the path of a file to be kept beside the parts; give it a name of its own."""
+        self._files.mkdir(parents=True, exist_ok=True)
+        if name not in self.kept:
+            self.kept.append(name)
+        return self._files / name
+
+    def drop(self, reason: str, key: object, count: int = 1) -> None:
+        """Count `count` rows that are left out under a reason; a few keys are kept as samples."""
+        self.drops[reason] = self.drops.get(reason, 0) + count
+        samples = self.drop_samples.setdefault(reason, [])
+        if len(samples) < SAMPLES:
+            samples.append(str(key))
+
+    def count(self, name: str, count: int = 1) -> None:
+        """Count something worth telling that is not a dropped row."""
+        self.counts[name] = self.counts.get(name, 0) + count
+
+    def seen(self, max_share: float) -> None:
+        """Count one record of a source, of which at most `max_share` may be damaged."""
+        self.damage.records += 1
+        self.damage.max_share = max_share
+
+    def damaged(self, reason: str, *, where: str, sample: str) -> None:
+        """Count one damaged record and keep a sample of it.
+
+        Raises:
+            SourceError: If over 10,000 records show that too many are damaged.
+        """
+        self.damage.counts[reason] = self.damage.counts.get(reason, 0) + 1
+        if len(self.damage.samples) < SAMPLES:
+            self.damage.samples.append({"reason": reason, "where": where, "sample": sample[:200]})
+        if self.damage.records >= DAMAGE_CHECK_RECORDS:
+            require_sound(self.damage)
+
+    def _input(self, table: Table) -> InputTable:
+        if table.name not in self._tables:
+            raise PlanError(
+                f"the stage reads {table.name} without saying so",
+                mend="Add the table to `reads` of its Stage",
+            )
+        return self._tables[table.name]
+
+
+class Pending:
+    """Rows of several tables, handed on a few pages at a time."""
+
+    def __init__(self, *tables: Table) -> None:
+        self._rows: dict[str, tuple[Table, list[tuple[Any, ...]]]] = {
+            table.name: (table, []) for table in tables
+        }
+
+    def add(self, table: Table, *rows: tuple[Any, ...]) -> None:
+        """Hold rows of a table."""
+        self._rows[table.name][1].extend(rows)
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield what is held, and forget it."""
+        for table, rows in self._rows.values():
+            if rows:
+                yield table, table.batch(rows)
+                rows.clear()
+
+
+def require_sound(damage: Damage) -> None:
+    """Check that a source is not damaged beyond what the config allows.
+
+    Raises:
+        SourceError: If more than 10 records and more than the allowed share are damaged.
+    """
+    if not damage.excessive:
+        return
+    reasons = ", ".join(f"{n:,} {reason}" for reason, n in damage.counts.items())
+    first = damage.samples[0]
+    raise SourceError(
+        f"{damage.damaged:,} of {damage.records:,} records are damaged ({reasons}), more than "
+        f"the share of {damage.max_share:g} that max_damaged_share allows; "
+        f"the first: {first['where']}: {first['sample']!r}",
+        mend="Get the dump again and compare its checksum, or raise max_damaged_share",
+    )

@@ -1,0 +1,163 @@
+"""parse_wikipedia: read articles to plain text with the exact place of every hyperlink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from stages.base import Inputs, Pending, Rows, ShardCounts, Share, Stage, StageConfig, runtime
+from stages.raw import shard_records
+from storage.errors import StageError
+from storage.tables import (
+    HYPERLINKS,
+    PAGES,
+    PARAGRAPHS,
+    REDIRECTS,
+    SECTIONS,
+    SITE,
+    SOURCES,
+)
+
+if TYPE_CHECKING:
+    from stages.wiki.dump import RawPage
+    from stages.wiki.page import Hyperlink
+    from stages.wiki.site import Site
+
+ROWS_AT_ONCE = 256
+
+
+class ParseWikipediaConfig(StageConfig):
+    """How much damage a dump may have."""
+
+    max_damaged_share: Share = runtime(
+        0.001, description="share of pages that may be damaged; more, and more than 10, stop the run"
+    )
+    shards: ShardCounts = Field(ShardCounts(), description="set by the recipe's own `shards`")
+
+
+def parse_wikipedia(config: ParseWikipediaConfig, inputs: Inputs) -> Iterator[Rows]:
+    """Yield the text, sections, paragraphs and hyperlinks of each article, and the redirects.
+
+    Drops (pages): "namespace" (not 0), "other_model" (no wikitext), "redirect_elsewhere" (to another
+    namespace or wiki). Damaged pages are counted
+    under their reason with a sample.
+    Counts: "template NAME" for templates that were dropped out of prose.
+    """
+    from stages.wiki.dump import parse_page
+    from stages.wiki.records import DamagedRecord
+    from stages.wiki.site import Site
+
+    sites = [Site.from_json(text) for text in inputs.rows(SITE)["site"].to_pylist()]
+    pending = Pending(PAGES, SECTIONS, PARAGRAPHS, HYPERLINKS, REDIRECTS)
+    cut = config.shards.along("page")
+    for number, (ordinal, record) in enumerate(shard_records(inputs, "wikipedia", cut), 1):
+        inputs.seen(config.max_damaged_share)
+        try:
+            page = parse_page(record.data)
+        except DamagedRecord as damage:
+            where = f"page {record.key}, byte {record.where}"
+            inputs.damaged(damage.reason, where=where, sample=str(damage.detail))
+            continue
+        if page.namespace != 0:
+            inputs.drop("namespace", page.title)
+        elif page.redirect_title is not None:
+            add_redirect(page, sites[ordinal], pending, inputs)
+        elif page.model != "wikitext":
+            inputs.drop("other_model", page.title)
+        else:
+            add_article(page, sites[ordinal], pending, inputs)
+        if number % ROWS_AT_ONCE == 0:
+            yield from pending.flush()
+    yield from pending.flush()
+
+
+def add_redirect(page: RawPage, site: Site, pending: Pending, inputs: Inputs) -> None:
+    """Add the row of a redirect of namespace 0.
+
+    The export names the target page alone; the section stands only in the wikitext.
+    """
+    from stages.wiki.titles import normalise_title, parse_target, redirect_target
+
+    target = redirect_target(page.text, site) or parse_target(page.redirect_title or "", site)
+    if target.namespace != 0 or not target.title or target.interwiki:
+        inputs.drop("redirect_elsewhere", page.title)
+        return
+    title = normalise_title(page.title, site)
+    pending.add(REDIRECTS, (page.page_id, title, target.title, target.fragment))
+
+
+def add_article(page: RawPage, site: Site, pending: Pending, inputs: Inputs) -> None:
+    """Add the rows of an article; every span was cut out of the text and compared."""
+    from stages.wiki.titles import normalise_title
+    from stages.wiki.wikitext import parse_wikitext
+
+    parsed = parse_wikitext(page.text, site)
+    page_id = page.page_id
+    if parsed.truncated:
+        inputs.damaged("over_budget", where=f"page {page_id}", sample=page.title)
+    for name, count in parsed.dropped_templates.items():
+        inputs.count(f"template {name}", count)
+    title = normalise_title(page.title, site)
+    bold = [{"char_start": start, "char_end": end} for start, end in parsed.bold_names]
+    pending.add(
+        PAGES,
+        (
+            page_id,
+            title,
+            parsed.text,
+            page.revision_id,
+            page.revision_time,
+            parsed.disambiguation,
+            bold,
+        ),
+    )
+    pending.add(
+        SECTIONS,
+        *((page_id, s.section, s.level, s.title, s.char_start, s.char_end) for s in parsed.sections),
+    )
+    pending.add(
+        PARAGRAPHS,
+        *((page_id, i, b.section, b.kind, b.char_start, b.char_end) for i, b in enumerate(parsed.blocks)),
+    )
+    for index, link in enumerate(parsed.hyperlinks):
+        require_exact(page_id, parsed.text, link)
+        pending.add(HYPERLINKS, (page_id, index, *hyperlink_values(link)))
+
+
+def hyperlink_values(link: Hyperlink) -> tuple[Any, ...]:
+    """Return the columns of a hyperlink behind its key."""
+    return (
+        link.char_start,
+        link.char_end,
+        link.surface,
+        link.target_title,
+        link.fragment,
+        link.place,
+    )
+
+
+def require_exact(page_id: int, text: str, link: Hyperlink) -> None:
+    """Check that a hyperlink's span cuts its surface out of the text.
+
+    Raises:
+        StageError: If it does not: the parser is wrong, not the page.
+    """
+    if link.char_start is not None and text[link.char_start : link.char_end] != link.surface:
+        raise StageError(
+            f"hyperlinks.char_start..char_end is {link.char_start}..{link.char_end}, which cuts "
+            f"{text[link.char_start : link.char_end]!r} and not {link.surface!r} out of the text",
+            where=f"page {page_id}",
+            mend="Report this page: offsets must count code points of pages.text",
+        )
+
+
+PARSE_WIKIPEDIA = Stage(
+    "parse_wikipedia",
+    version=1,
+    config=ParseWikipediaConfig,
+    reads=(SOURCES["wikipedia"], SITE),
+    writes=(PAGES, SECTIONS, PARAGRAPHS, HYPERLINKS, REDIRECTS),
+    run=parse_wikipedia,
+)

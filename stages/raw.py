@@ -1,0 +1,142 @@
+"""Raw files between fetch and the parsers: fetch leaves frames behind, a shard reads its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stages.base import Inputs
+from storage.artifact import Shards
+from storage.errors import PipelineError, SourceError
+from storage.tables import SOURCES
+
+if TYPE_CHECKING:
+    from stages.wiki.records import FrameIndex, Record
+
+MULTISTREAM = "-multistream.xml.bz2"
+"""How the name of a dump ends that has an index beside it, named `-multistream-index.txt.bz2`."""
+
+
+class RawFile(msgspec.Struct):
+    """A dump as fetch leaves it: where its bytes lie, and the frames that they fall into.
+
+    `path` is None where the dump was packed anew: the frames then lie among fetch's own files.
+    """
+
+    path: str | None
+    index: str
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What is known of a dump once every record of it can be found."""
+
+    records: int
+    header: str
+
+
+def multistream_index(dump: Path) -> Path | None:
+    """Return the index beside a multistream dump; None where there is none."""
+    if not dump.name.endswith(MULTISTREAM):
+        return None
+    stem = dump.name.removesuffix(".xml.bz2")
+    for ending in ("-index.txt.bz2", "-index.txt"):
+        index = dump.with_name(stem + ending)
+        if index.is_file():
+            return index
+    return None
+
+
+def pack_wikipedia(
+    label: str, dump: Path, shards: Shards, limit: int | None, inputs: Inputs
+) -> Packed:
+    """Make every page of a dump findable by its shard.
+
+    A multistream dump with its index is read where it lies, any other is packed once into frames.
+
+    Args:
+        limit: Only so many pages count; None for all.
+
+    Raises:
+        SourceError: If the file is no dump, or is cut off.
+    """
+    from stages.wiki.compression import open_dump
+    from stages.wiki.dump import page_records
+    from stages.wiki.frames import pack
+    from stages.wiki.multistream import index_multistream
+
+    beside = multistream_index(dump)
+    if beside is not None and limit is None:
+        index = index_multistream(dump, beside, shards.of)
+        keep_index(label, RawFile(str(dump), index.to_json()), inputs)
+        return Packed(index.records, index.header)
+    with open_dump(dump) as stream:
+        header, pages = page_records(stream, dump.name)
+        out = inputs.keep(f"{label}.frames")
+        index = pack(pages, shards.of, out, header=header.decode("utf-8", "replace"), limit=limit)
+    keep_index(label, RawFile(None, index.to_json()), inputs)
+    return Packed(index.records, index.header)
+
+
+def pack_wikidata(label: str, dump: Path, shards: Shards, inputs: Inputs) -> Packed:
+    """Make every entity of a dump findable by its shard.
+
+    Raises:
+        SourceError: If the file is no dump, or is cut off.
+    """
+    from stages.wiki.compression import open_dump
+    from stages.wiki.frames import pack
+    from stages.wiki.wikidata import entity_records
+
+    with open_dump(dump) as stream:
+        out = inputs.keep(f"{label}.frames")
+        index = pack(entity_records(stream, dump.name), shards.of, out)
+    keep_index(label, RawFile(None, index.to_json()), inputs)
+    return Packed(index.records, "")
+
+
+def keep_index(label: str, raw: RawFile, inputs: Inputs) -> None:
+    """Keep the record of a raw file among fetch's files."""
+    inputs.keep(f"{label}.json").write_bytes(msgspec.json.encode(raw))
+
+
+def shard_records(inputs: Inputs, source: str, shards: Shards) -> Iterator[tuple[int, Record]]:
+    """Yield the records of this shard, each with the ordinal of the file that it stands in.
+
+    Args:
+        source: wikipedia or wikidata.
+        shards: How the axis is cut.
+
+    Raises:
+        SourceError: If a dump is no longer where fetch found it, or a frame cannot be read.
+    """
+    from stages.wiki.frames import read_shard
+
+    files = inputs.files(SOURCES)
+    labels = sorted(name.removesuffix(".json") for name in files if name.endswith(".json"))
+    for label in sorted(labels, key=lambda name: int(name.rsplit("-", 1)[1])):
+        if not label.startswith(f"{source}-"):
+            continue
+        raw = msgspec.json.decode(files[f"{label}.json"].read_bytes(), type=RawFile)
+        path = Path(raw.path) if raw.path else files[f"{label}.frames"]
+        if not path.is_file():
+            raise SourceError(
+                f"{path} is gone, though {label} was read from there",
+                mend=f"Put it back, or name its new place: --set fetch.{source}=PATH",
+            )
+        try:
+            for record in read_shard(frame_index(raw.index), path, inputs.shard.index, shards.of):
+                yield int(label.rsplit("-", 1)[1]), record
+        except PipelineError as error:
+            raise error.at(label) from error
+
+
+def frame_index(text: str) -> FrameIndex:
+    """Return the index of a file's frames."""
+    from stages.wiki.records import FrameIndex
+
+    return FrameIndex.from_json(text)

@@ -1,0 +1,136 @@
+"""DuckDB over the tables: queries inside a stage, and `catalog.duckdb` for people."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from storage.errors import QueryError
+from storage.tables import TABLES
+
+BATCH = 65_536
+
+
+@contextmanager
+def session(
+    views: Mapping[str, Sequence[Path] | pa.Table],
+    *,
+    memory: str = "2GB",
+    threads: int = 1,
+    scratch: Path | None = None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an in-memory DuckDB in which each table is a view.
+
+    Args:
+        views: By table name, the Parquet files of it (none: an empty table) or the rows.
+        memory: How much DuckDB may hold before it spills to `scratch`.
+        threads: Threads of one query.
+        scratch: Folder to spill to; None keeps DuckDB's own choice.
+    """
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(f"SET memory_limit = '{memory}'; SET threads = {threads}")
+        connection.execute("SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
+        if scratch is not None:
+            connection.execute(f"SET temp_directory = {quoted(str(scratch))}")
+        for name, rows in views.items():
+            if isinstance(rows, pa.Table):
+                connection.register(name, rows)
+            elif rows:
+                listed = ", ".join(quoted(str(path)) for path in rows)
+                connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{listed}])")
+            else:
+                connection.register(name, TABLES[name].schema.empty_table())
+        yield connection
+
+
+def batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:
+    """Run a query and yield its rows in batches."""
+    yield from connection.sql(query).to_arrow_reader(BATCH)
+
+
+def write_catalog(path: Path, schemas: Mapping[str, Mapping[str, Path]], manifests: Path) -> None:
+    """Write a DuckDB file with a schema of views for each recipe and tag.
+
+    The file is written aside and renamed, so that a client that has the old one open keeps it.
+
+    Args:
+        path: The file.
+        schemas: By schema name, the folder of parts of each table.
+        manifests: Folder with `<stage>/<fingerprint>/manifest.json`, shown as the view `manifests`.
+    """
+    aside = path.with_name(f".aside-{os.getpid()}-{path.name}")
+    aside.unlink(missing_ok=True)
+    try:
+        with duckdb.connect(str(aside)) as connection:
+            for schema, tables in schemas.items():
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)}")
+                for table, folder in tables.items():
+                    connection.execute(
+                        f"CREATE OR REPLACE VIEW {identifier(schema)}.{table} AS "
+                        f"SELECT * FROM read_parquet({quoted(str(folder / 'part-*.parquet'))})"
+                    )
+            if any(manifests.glob("*/*/manifest.json")):
+                connection.execute(_manifests_view(manifests))
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _manifests_view(folder: Path) -> str:
+    columns = {
+        "stage": "VARCHAR",
+        "version": "INTEGER",
+        "fingerprint": "VARCHAR",
+        "config": "JSON",
+        "facts": "JSON",
+        "inputs": "JSON",
+        "records": "JSON",
+        "libraries": "MAP(VARCHAR, VARCHAR)",
+        "made_at": "TIMESTAMP WITH TIME ZONE",
+        "wall_seconds": "DOUBLE",
+    }
+    struct = ", ".join(f"{name}: {quoted(kind)}" for name, kind in columns.items())
+    return (
+        "CREATE VIEW manifests AS SELECT * FROM read_json("
+        f"{quoted(str(folder / '*' / '*' / 'manifest.json'))}, columns = {{{struct}}}, "
+        "filename = true)"
+    )
+
+
+def ask(
+    tables: Mapping[str, Sequence[Path] | pa.Table],
+    query: str,
+    parameters: Mapping[str, object] | None = None,
+) -> pa.Table:
+    """Run one query of a person over tables and return all rows.
+
+    Raises:
+        QueryError: If DuckDB refuses the query; its own words say where.
+    """
+    with session(tables, memory="4GB", threads=os.cpu_count() or 1) as connection:
+        try:
+            connection.execute("SET preserve_insertion_order = true")
+            answer = connection.sql(query, params=dict(parameters or {}) or None)
+            return answer.to_arrow_table()
+        except duckdb.Error as error:
+            known = ", ".join(sorted(tables))
+            raise QueryError(
+                f"DuckDB refuses the query: {error}", mend=f"The tables are {known}"
+            ) from error
+
+
+def quoted(text: str) -> str:
+    """Return `text` as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(text: str) -> str:
+    """Return `text` as an SQL identifier."""
+    return '"' + text.replace('"', '""') + '"'

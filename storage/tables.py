@@ -1,0 +1,459 @@
+"""Every table of relmill: its columns with type and meaning, its key, and along what it is cut.
+
+Spans are half-open `[start, end)` and count Unicode code points of `pages.text`. QIDs and PIDs are
+strings ("Q270"). Rows of a part are sorted by the table's key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import pyarrow as pa
+
+Axis = Literal["source", "page", "item", "whole"]
+
+FORMAT = 1
+"""Version of the warehouse's layout; a manifest with a higher one was made by a newer relmill."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its Arrow type and what a value of it says."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table holds and how it is cut.
+
+    Attributes:
+        axis: Along what the table is cut into parts: `source` (one part per raw file), `page`
+            (by page id), `item` (by the number of a QID or PID) or `whole` (one part).
+        key: Columns that rows of a part are sorted by, in this order.
+        identity: Columns that say what the table is made from, where the others only describe it;
+            empty where all count. A part's content is the digest of these columns.
+    """
+
+    name: str
+    one_row_per: str
+    axis: Axis
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    identity: tuple[str, ...] = ()
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Arrow schema of the rows."""
+        return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns])
+
+    @cached_property
+    def signature(self) -> list[list[object]]:
+        """What of the schema counts in a fingerprint: names, types, nullability and the key."""
+        columns: list[list[object]] = [[c.name, str(c.type), c.nullable] for c in self.columns]
+        return [*columns, ["key", *self.key]]
+
+    def batch(self, rows: Sequence[tuple[Any, ...]]) -> pa.RecordBatch:
+        """Return rows, each a tuple of the columns in their order, as a record batch."""
+        columns = zip(*rows, strict=True) if rows else ([] for _ in self.columns)
+        arrays = [pa.array(c, f.type) for c, f in zip(columns, self.schema, strict=True)]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def __getitem__(self, source: str) -> Selection:
+        """Return the parts of one named source, as in `SOURCES["wikipedia"]`."""
+        return Selection(self, source)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The parts of a table along the axis `source` that belong to one source."""
+
+    table: Table
+    source: str
+
+
+TEXT = pa.string()
+ID = pa.int64()
+OFFSET = pa.int32()
+ORDINAL = pa.int32()
+MOMENT = pa.struct(
+    [
+        pa.field("time", TEXT, nullable=False),
+        pa.field("precision", pa.int8(), nullable=False),
+        pa.field("calendar", TEXT, nullable=False),
+    ]
+)
+SPAN = pa.struct(
+    [
+        pa.field("char_start", OFFSET, nullable=False),
+        pa.field("char_end", OFFSET, nullable=False),
+    ]
+)
+MENTION_SPAN = pa.struct(
+    [
+        pa.field("char_start", OFFSET, nullable=False),
+        pa.field("char_end", OFFSET, nullable=False),
+        pa.field("sentence", ORDINAL, nullable=False),
+    ]
+)
+
+
+def texts() -> pa.DataType:
+    """Type of a list of strings."""
+    return pa.list_(pa.field("item", TEXT, nullable=False))
+
+
+def _qualifiers(*names: tuple[str, str]) -> tuple[Column, ...]:
+    form = "time as in the dump, precision 0 to 14 (9 year, 10 month, 11 day), calendar QID"
+    return tuple(
+        Column(name, MOMENT, f"qualifier {pid}: {form}; null where not stated", nullable=True)
+        for name, pid in names
+    )
+
+
+QUALIFIERS = _qualifiers(("start", "P580"), ("end", "P582"), ("point", "P585"))
+PAGE_ID = Column("page_id", ID, "page id of Wikipedia")
+START = Column("char_start", OFFSET, "first code point of the span in pages.text")
+END = Column("char_end", OFFSET, "code point behind the span in pages.text")
+RANK = Column("rank", TEXT, "preferred, normal or deprecated")
+
+SOURCES = Table(
+    "sources",
+    "raw file that the pipeline starts from",
+    "source",
+    ("source", "ordinal"),
+    (
+        Column("source", TEXT, "what the file is: wikipedia, wikidata, truth or gold"),
+        Column("ordinal", ORDINAL, "place of the file within its source, from 0"),
+        Column("name", TEXT, "file name, without folders"),
+        Column("bytes", ID, "size of the file"),
+        Column("sha256", TEXT, "checksum of the file"),
+        Column("limit_pages", ID, "only so many records are read of it; null for all", True),
+        Column("records", ID, "pages or entities that the file holds (that are read of it)", True),
+        Column("licence", TEXT, "licence of the content, as its publisher states it"),
+        Column("dump_date", TEXT, "YYYYMMDD in the file's name; null where it has none", True),
+    ),
+    identity=("source", "ordinal", "sha256", "limit_pages"),
+)
+
+SITE = Table(
+    "site",
+    "Wikipedia dump file: what its header says of the wiki",
+    "source",
+    ("ordinal",),
+    (
+        Column("ordinal", ORDINAL, "place of the dump file within its source, from 0"),
+        Column("language", TEXT, "language code of the wiki, or what the recipe puts in its place"),
+        Column("dbname", TEXT, "name of the wiki, as in Wikidata's sitelinks (enwiki)"),
+        Column("site", TEXT, "namespaces, title case and language as JSON"),
+    ),
+)
+
+PAGES = Table(
+    "pages",
+    "article: a page of namespace 0 that is no redirect",
+    "page",
+    ("page_id",),
+    (
+        PAGE_ID,
+        Column("title", TEXT, "normalised title"),
+        Column("text", TEXT, "plain text: prose and list items, one block a line, then captions"),
+        Column("revision_id", ID, "revision that the text is of"),
+        Column("revision_time", pa.timestamp("s", tz="UTC"), "time of that revision", True),
+        Column("disambiguation", pa.bool_(), "whether the page only tells apart equal names"),
+        Column(
+            "bold_names",
+            pa.list_(pa.field("item", SPAN, nullable=False)),
+            "spans of bold words in the first paragraph: names of the page's own entity",
+        ),
+    ),
+)
+
+SECTIONS = Table(
+    "sections",
+    "section of an article; section 0 is the lead",
+    "page",
+    ("page_id", "section"),
+    (
+        PAGE_ID,
+        Column("section", ORDINAL, "ordinal within the page, 0 for the lead"),
+        Column("level", ORDINAL, "number of equals signs of the heading; 0 for the lead"),
+        Column("title", TEXT, "heading, empty for the lead; headings do not stand in pages.text"),
+        START,
+        END,
+    ),
+)
+
+PARAGRAPHS = Table(
+    "paragraphs",
+    "block of an article's text",
+    "page",
+    ("page_id", "paragraph"),
+    (
+        PAGE_ID,
+        Column("paragraph", ORDINAL, "ordinal within the page"),
+        Column("section", ORDINAL, "section that the block stands in"),
+        Column("kind", TEXT, "prose, list or caption"),
+        START,
+        END,
+    ),
+)
+
+HYPERLINKS = Table(
+    "hyperlinks",
+    "link of an article to a title of namespace 0",
+    "page",
+    ("page_id", "hyperlink"),
+    (
+        PAGE_ID,
+        Column("hyperlink", ORDINAL, "ordinal within the page, in the order of the wikitext"),
+        Column("char_start", OFFSET, "span in pages.text; null where it is not there", True),
+        Column("char_end", OFFSET, "end of that span; null where it is not in the text", True),
+        Column("surface", TEXT, "words that the reader sees, link trail included"),
+        Column("target_title", TEXT, "normalised title that is linked to, redirects not followed"),
+        Column("fragment", TEXT, "section that is linked to, behind #; empty for none"),
+        Column("place", TEXT, "prose, list, caption, table, template or ref"),
+    ),
+)
+
+REDIRECTS = Table(
+    "redirects",
+    "redirect of namespace 0",
+    "page",
+    ("page_id",),
+    (
+        PAGE_ID,
+        Column("title", TEXT, "normalised title of the redirect"),
+        Column("target_title", TEXT, "normalised title that it leads to, one step"),
+        Column("fragment", TEXT, "section that it leads to; empty for none"),
+    ),
+)
+
+ITEMS = Table(
+    "items",
+    "Wikidata item",
+    "item",
+    ("qid",),
+    (
+        Column("qid", TEXT, "id of the item"),
+        Column("label", TEXT, "label in the wiki's language; null where it has none", True),
+        Column("description", TEXT, "description in that language", True),
+        Column("aliases", texts(), "further names in that language"),
+        Column("sitelink_title", TEXT, "title of its article on the wiki, normalised", True),
+        Column("instance_of", texts(), "QIDs of P31 statements that are not deprecated"),
+    ),
+)
+
+ITEM_REDIRECTS = Table(
+    "item_redirects",
+    "Wikidata item that was merged into another",
+    "item",
+    ("qid",),
+    (
+        Column("qid", TEXT, "id that was given up"),
+        Column("target_qid", TEXT, "id that it leads to, one step"),
+    ),
+)
+
+PROPERTIES = Table(
+    "properties",
+    "Wikidata property",
+    "item",
+    ("pid",),
+    (
+        Column("pid", TEXT, "id of the property"),
+        Column("label", TEXT, "label in the wiki's language", True),
+        Column("description", TEXT, "description in that language", True),
+        Column("aliases", texts(), "further names in that language"),
+        Column("datatype", TEXT, "kind of its values, as Wikidata names it", True),
+    ),
+)
+
+TRIPLES = Table(
+    "triples",
+    "Wikidata statement whose value is an item, or unknown, or none",
+    "item",
+    ("head_qid", "statement"),
+    (
+        Column("head_qid", TEXT, "item that the statement is about"),
+        Column("statement", ORDINAL, "ordinal among all statements of the item"),
+        Column("pid", TEXT, "property"),
+        Column("tail_qid", TEXT, "item that is the value; null for somevalue and novalue", True),
+        RANK,
+        Column("snak", TEXT, "value, somevalue (there is one, unknown) or novalue"),
+        *QUALIFIERS,
+    ),
+)
+
+LITERALS = Table(
+    "literals",
+    "Wikidata statement whose value is no item: a date, a quantity, a string, a place on a globe",
+    "item",
+    ("head_qid", "statement"),
+    (
+        Column("head_qid", TEXT, "item that the statement is about"),
+        Column("statement", ORDINAL, "ordinal among all statements of the item"),
+        Column("pid", TEXT, "property"),
+        Column("kind", TEXT, "type of the value: time, quantity, string, ... as in the JSON"),
+        Column("datatype", TEXT, "datatype of the property; null where the dump is silent", True),
+        Column("value", TEXT, "time, amount, string, ... as text; null without a value", True),
+        Column("precision", pa.int8(), "precision of a time, 0 to 14", True),
+        Column("calendar", TEXT, "QID of a time's calendar", True),
+        Column("unit", TEXT, "QID of a quantity's unit or of a place's globe; null for none", True),
+        Column("language", TEXT, "language code of a monolingual text", True),
+        Column("snak", TEXT, "value, somevalue (there is one, unknown) or novalue"),
+        RANK,
+        *QUALIFIERS,
+    ),
+)
+
+SENTENCES = Table(
+    "sentences",
+    "sentence of an article; none crosses a paragraph",
+    "page",
+    ("page_id", "sentence"),
+    (PAGE_ID, Column("sentence", ORDINAL, "ordinal within the page"), START, END),
+)
+
+MENTIONS = Table(
+    "mentions",
+    "span of an article's text that names an entity; no two overlap",
+    "page",
+    ("page_id", "char_start", "char_end"),
+    (
+        PAGE_ID,
+        START,
+        END,
+        Column("surface", TEXT, "the words themselves"),
+        Column("type", TEXT, "entity type that the NER model gave; null without one", True),
+        Column("source", TEXT, "ner, hyperlink or title: what the mention was found by"),
+    ),
+)
+
+DOCUMENTS = Table(
+    "documents",
+    "unit of text within which pairs are formed",
+    "page",
+    ("page_id", "char_start", "char_end"),
+    (
+        Column("document_id", TEXT, "page_id:char_start-char_end"),
+        PAGE_ID,
+        START,
+        END,
+        Column("unit", TEXT, "paragraph, lead, page or sentence"),
+        Column("words", ORDINAL, "number of words"),
+    ),
+)
+
+TITLES = Table(
+    "titles",
+    "title that leads to an item, directly or through redirects",
+    "whole",
+    ("title",),
+    (
+        Column("title", TEXT, "normalised title, of an article or of a redirect"),
+        Column("qid", TEXT, "item of the article that it leads to"),
+        Column("hops", ORDINAL, "redirects on the way, 0 for the article itself"),
+    ),
+)
+
+ALIASES = Table(
+    "aliases",
+    "surface form and item that it may name",
+    "whole",
+    ("surface", "qid"),
+    (
+        Column("surface", TEXT, "words as they stand in a text"),
+        Column("qid", TEXT, "item that they may name"),
+        Column("anchors", ID, "hyperlinks with these words that lead to the item"),
+        Column("known", pa.bool_(), "whether the item's label, an alias or a title says so"),
+        Column("prior", pa.float64(), "share of the surface's evidence for this item, (0, 1]"),
+    ),
+)
+
+LINKS = Table(
+    "links",
+    "mention that was linked to an item",
+    "page",
+    ("page_id", "char_start", "char_end"),
+    (
+        PAGE_ID,
+        START,
+        END,
+        Column("qid", TEXT, "item that the mention names"),
+        Column("method", TEXT, "hyperlink, title, page (named before on the page) or alias"),
+        Column("score", pa.float64(), "how sure the link is, (0, 1]; 1 for hyperlink and title"),
+    ),
+)
+
+ENTITIES = Table(
+    "entities",
+    "entity of a document: all its mentions there",
+    "page",
+    ("page_id", "document_id", "entity"),
+    (
+        Column("document_id", TEXT, "document that it is named in"),
+        PAGE_ID,
+        Column("entity", ORDINAL, "ordinal within the document, by first mention"),
+        Column("qid", TEXT, "item; null for an entity that was not linked", True),
+        Column("name", TEXT, "surface of its first mention"),
+        Column("type", TEXT, "commonest NER type of its mentions; null without one", True),
+        Column(
+            "mentions",
+            pa.list_(pa.field("item", MENTION_SPAN, nullable=False)),
+            "spans in pages.text and the sentence that each starts in",
+        ),
+    ),
+)
+
+TUPLES = Table(
+    "tuples",
+    "ordered pair of linked entities of a document, with its distant labels",
+    "page",
+    ("page_id", "document_id", "head_entity", "tail_entity"),
+    (
+        Column("tuple_id", TEXT, "document_id/head_entity-tail_entity"),
+        Column("document_id", TEXT, "document that the pair stands in"),
+        PAGE_ID,
+        Column("head_entity", ORDINAL, "entity of the document that is the head"),
+        Column("tail_entity", ORDINAL, "entity of the document that is the tail"),
+        Column("head_qid", TEXT, "item of the head"),
+        Column("tail_qid", TEXT, "item of the tail"),
+        Column("pids", texts(), "relations that statements give the pair, sorted; empty for NA"),
+        Column("sentence_distance", ORDINAL, "sentences between the nearest mentions; 0 is same"),
+        Column("intra", pa.bool_(), "whether some sentence holds both"),
+    ),
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        SOURCES,
+        SITE,
+        ITEMS,
+        ITEM_REDIRECTS,
+        PROPERTIES,
+        TRIPLES,
+        LITERALS,
+        PAGES,
+        SECTIONS,
+        PARAGRAPHS,
+        HYPERLINKS,
+        REDIRECTS,
+        SENTENCES,
+        MENTIONS,
+        DOCUMENTS,
+        TITLES,
+        ALIASES,
+        LINKS,
+        ENTITIES,
+        TUPLES,
+    )
+}
+"""Every table by name."""

@@ -1,0 +1,364 @@
+"""Where artifacts lie, how a part gets there whole, and how a reader finds only what is whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import filelock
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.artifact import Manifest, Part, PartRecord
+from storage.errors import ConfigError, MissingArtifactError, SchemaError, StageError
+from storage.fingerprint import file_digest, fingerprint
+from storage.tables import FORMAT, Table
+
+ROW_GROUP = 64 * 1024
+Record = TypeVar("Record")
+
+
+class Warehouse:
+    """A folder with all artifacts and runs.
+
+    Args:
+        root: The folder; made when something is first written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().absolute()
+
+    def require_writable(self) -> None:
+        """Make the folder if it is missing.
+
+        Raises:
+            ConfigError: If the folder cannot be made or written.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".probe-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise ConfigError(
+                f"the warehouse {self.root} cannot be written ({error.strerror})",
+                mend="Name a folder that you may write with --root or RELMILL_ROOT",
+            ) from error
+
+    def artifact(self, stage: str, digits: str, attempt: int = 1) -> Artifact:
+        """Return the artifact of a stage and fingerprint, made or not."""
+        name = digits if attempt == 1 else f"{digits}.{attempt}"
+        return Artifact(self.root / "artifacts" / stage / name)
+
+    def named(self, name: str) -> Artifact:
+        """Return the artifact with a name as `Artifact.name` gives it."""
+        return Artifact(self.root / "artifacts" / name)
+
+    def newest(self, stage: str, digits: str) -> Artifact | None:
+        """Return the last complete attempt at a fingerprint, or None."""
+        complete = [a for a in self.attempts(stage, digits) if a.complete]
+        return complete[-1] if complete else None
+
+    def attempts(self, stage: str, digits: str) -> list[Artifact]:
+        """Return every attempt at a fingerprint that has a folder, oldest first."""
+        found = []
+        attempt = 1
+        while (artifact := self.artifact(stage, digits, attempt)).folder.is_dir():
+            found.append(artifact)
+            attempt += 1
+        return found
+
+    def complete(self, stage: str) -> list[Artifact]:
+        """Return the complete artifacts of a stage, the newest manifest first."""
+        folder = self.root / "artifacts" / stage
+        manifests = sorted(
+            folder.glob("*/manifest.json"), key=lambda p: p.stat().st_mtime_ns, reverse=True
+        )
+        return [Artifact(path.parent) for path in manifests]
+
+    def artifacts(self) -> Iterator[Artifact]:
+        """Yield every artifact, complete or not."""
+        for folder in sorted((self.root / "artifacts").glob("*/*")):
+            if folder.is_dir():
+                yield Artifact(folder)
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold the lock `name` so that two runs do not do the same work.
+
+        It only saves work: parts are idempotent and the manifest comes last. The kernel frees the
+        lock of a process that died.
+        """
+        folder = self.root / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(folder / f"{name.replace('/', '-')}.lock"):
+            yield
+
+    def free_bytes(self) -> int:
+        """Free space where the warehouse lies, in bytes."""
+        folder = self.root
+        while not folder.exists():
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
+
+
+class Artifact:
+    """The folder of one made step: a folder a table, `records/`, `files/` and the manifest."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def name(self) -> str:
+        """Stage and fingerprint, as in "align/0123456789abcdef"; an attempt adds ".2"."""
+        return f"{self.folder.parent.name}/{self.folder.name}"
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is there."""
+        return (self.folder / "manifest.json").is_file()
+
+    def part(self, table: str, shard: int) -> Path:
+        """Return the path of one part."""
+        return self.folder / table / f"part-{shard:05d}.parquet"
+
+    def record_path(self, shard: int) -> Path:
+        """Return the path of the record that completes a shard."""
+        return self.folder / "records" / f"{shard:05d}.json"
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file that the stage keeps beside its parts."""
+        return self.folder / "files" / name
+
+    def scratch(self, shard: int) -> Path:
+        """Return the folder of a shard's half-made files; it survives a crash and ends at commit."""
+        return self.folder / "scratch" / f"{shard:05d}"
+
+    def manifest(self) -> Manifest:
+        """Read the manifest.
+
+        Raises:
+            MissingArtifactError: If the artifact is not complete.
+            ConfigError: If a newer relmill wrote it.
+            SchemaError: If it is damaged.
+        """
+        path = self.folder / "manifest.json"
+        if not path.is_file():
+            raise MissingArtifactError(f"{self.name} is not complete", mend="Run its step again")
+        data = path.read_bytes()
+        _require_known_format(path, data)
+        return read_json(path, Manifest, data)
+
+    def record(self, shard: int) -> PartRecord | None:
+        """Read the record of a shard, or None where the shard is not complete."""
+        path = self.record_path(shard)
+        return read_json(path, PartRecord) if path.is_file() else None
+
+    def put_part(self, table: Table, shard: int, batches: Iterable[pa.RecordBatch]) -> Part:
+        """Write the rows of one shard, whole or not at all.
+
+        Rows are sorted by the table's key, except those of a `whole` table: they may be larger
+        than memory, so they are written as they come and must come in order.
+
+        Raises:
+            SchemaError: If rows do not fit the schema, or come out of order.
+            StageError: If the file cannot be written.
+        """
+        path = self.part(table.name, shard)
+        if table.axis != "whole":
+            batches = sorted_batches(table, batches)
+        with written_aside(path) as aside, pq.ParquetWriter(
+            aside, table.schema, compression="zstd", write_statistics=True
+        ) as writer:
+            rows = 0
+            last: tuple[object, ...] | None = None
+            for batch in batches:
+                batch = fitted(table, batch)
+                if table.axis == "whole":
+                    last = require_ascending(table, batch, last)
+                writer.write_batch(batch, row_group_size=ROW_GROUP)
+                rows += batch.num_rows
+        digest = file_digest(path)
+        return Part(rows, path.stat().st_size, digest, self._content(table, path, digest))
+
+    def _content(self, table: Table, path: Path, digest: str) -> str:
+        if not table.identity:
+            return digest
+        return fingerprint(pq.read_table(path, columns=list(table.identity)).to_pylist())
+
+    def take_over(self, shard: int, other: Artifact, record: PartRecord) -> None:
+        """Give a shard the parts and files of an equal shard of another artifact, by hard link."""
+        pairs = [(self.part(t, shard), other.part(t, record.shard)) for t in record.parts]
+        pairs += [(self.file(f.name), other.file(f.name)) for f in record.files]
+        for mine, theirs in pairs:
+            mine.parent.mkdir(parents=True, exist_ok=True)
+            with written_aside(mine) as aside:
+                link_or_copy(theirs, aside)
+        self.put_record(msgspec.structs.replace(record, shard=shard))
+
+    def put_record(self, record: PartRecord) -> None:
+        """Complete a shard."""
+        write_json(self.record_path(record.shard), record)
+
+    def put_manifest(self, manifest: Manifest) -> None:
+        """Complete the artifact, and sweep what was half made."""
+        shutil.rmtree(self.folder / "scratch", ignore_errors=True)
+        for stray in self.folder.glob("*/.aside-*"):
+            stray.unlink(missing_ok=True)
+        write_json(self.folder / "manifest.json", manifest)
+
+    def faults(self) -> Iterator[str]:
+        """Read every part and file again and yield a sentence for each that is not as it was made."""
+        for record in self.manifest().records:
+            expected = [(self.part(t, record.shard), p.digest) for t, p in record.parts.items()]
+            expected += [(self.file(f.name), f.digest) for f in record.files]
+            for path, digest in expected:
+                shown = path.relative_to(self.folder.parent.parent)
+                if not path.is_file():
+                    yield f"{shown} is missing"
+                elif file_digest(path) != digest:
+                    yield f"{shown} is damaged: its SHA-256 is not the recorded {digest[:16]}..."
+
+
+def read_part(path: Path, table: Table) -> pa.Table:
+    """Return the rows of one part."""
+    return pq.read_table(path, schema=table.schema)
+
+
+def write_parquet(rows: pa.Table, file: BinaryIO) -> None:
+    """Write rows that are no table of ours, the answer to a query say."""
+    pq.write_table(rows, file, compression="zstd")
+
+
+def sorted_batches(table: Table, batches: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    """Return the rows sorted by the table's key, in batches of one row group."""
+    rows = pa.Table.from_batches([fitted(table, batch) for batch in batches], table.schema)
+    order = [(name, "ascending") for name in table.key]
+    combined: pa.Table = rows.sort_by(order).combine_chunks()
+    return combined.to_batches(max_chunksize=ROW_GROUP)
+
+
+def fitted(table: Table, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the batch in the very schema of its table.
+
+    Raises:
+        SchemaError: If a column is missing, unknown, of another type, or null where it may not be.
+    """
+    if batch.schema.names != table.schema.names:
+        raise SchemaError(
+            f"{table.name} has the columns {', '.join(table.schema.names)}, but the rows have "
+            f"{', '.join(batch.schema.names)}",
+            mend="Yield the columns of storage/tables.py in their order",
+        )
+    try:
+        fit = batch if batch.schema.equals(table.schema) else batch.cast(table.schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        raise SchemaError(
+            f"rows do not fit {table.name}: {error}", mend="See the types in storage/tables.py"
+        ) from error
+    for column in table.columns:
+        if not column.nullable and fit.column(column.name).null_count:
+            raise SchemaError(
+                f"{table.name}.{column.name} is null in {fit.column(column.name).null_count} rows",
+                mend="Drop such rows under a reason, or make the column nullable",
+            )
+    return fit
+
+
+def require_ascending(
+    table: Table, batch: pa.RecordBatch, last: tuple[object, ...] | None
+) -> tuple[object, ...] | None:
+    """Check that rows come in the order of the key; return the key of the last row.
+
+    Raises:
+        SchemaError: If a row's key is not above that of the row before it.
+    """
+    columns = [batch.column(name).to_pylist() for name in table.key]
+    for key in zip(*columns, strict=True):
+        if last is not None and not last < key:
+            raise SchemaError(
+                f"{table.name} has the key {key} behind {last}",
+                mend=f"Yield the rows of a whole table sorted by {', '.join(table.key)}, each once",
+            )
+        last = key
+    return last
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Give a path to write to; when the block ends well, what lies there is synced and renamed.
+
+    Raises:
+        StageError: If the disk refuses (full, read-only).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".aside-{os.getpid()}-{path.name}")
+    try:
+        aside.unlink(missing_ok=True)
+        yield aside
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        aside.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StageError(
+            f"{path} could not be written: {error.strerror or error}",
+            mend="Free some space or mend the disk, then run the same command again: "
+            "what was finished is kept",
+        ) from error
+    finally:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in this folder last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Hard-link a file, or copy it where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a record as indented JSON, whole or not at all."""
+    with written_aside(path) as aside:
+        aside.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1))
+
+
+def read_json(path: Path, kind: type[Record], data: bytes | None = None) -> Record:
+    """Read a record that `write_json` wrote.
+
+    Raises:
+        SchemaError: If the file is no such record.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes() if data is None else data, type=kind)
+    except msgspec.MsgspecError as error:
+        raise SchemaError(
+            f"{path} is damaged or of another version: {error}",
+            mend="Remove its folder and run the step again",
+        ) from error
+
+
+def _require_known_format(path: Path, data: bytes) -> None:
+    known = msgspec.json.decode(data, type=dict[str, object]).get("format", 1)
+    if isinstance(known, int) and known > FORMAT:
+        raise ConfigError(
+            f"{path} has format {known}, this relmill reads up to {FORMAT}",
+            mend="Install the newer relmill that wrote it, or name another --root",
+        )
+
