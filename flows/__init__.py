@@ -1,0 +1,1 @@
+"""When it runs: Prefect flows and tasks, and the command line."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -122,7 +123,14 @@ def run(
     again = " ".join(["relmill", *sys.argv[1:]])
     try:
         run_plan(
-            made, warehouse, recipe, to, only, force or [], workers or os.cpu_count() or 1, in_process
+            made,
+            warehouse,
+            recipe,
+            to,
+            only,
+            force or [],
+            workers or os.cpu_count() or 1,
+            in_process,
         )
     except KeyboardInterrupt:
         typer.echo(f"\nStopped. What was finished is kept; go on with: {again}", err=True)
@@ -151,7 +159,9 @@ def config(
         for field in describe(section):
             value = field.value.model_dump() if hasattr(field.value, "model_dump") else field.value
             speed = "  (changes speed, never rows)" if field.runtime else ""
-            typer.echo(f"  {field.name} = {value!r}   # {field.kind}; default {field.default!r}{speed}")
+            typer.echo(
+                f"  {field.name} = {value!r}   # {field.kind}; default {field.default!r}{speed}"
+            )
             if field.meaning:
                 typer.echo(f"      {field.meaning}")
 
@@ -191,9 +201,17 @@ def require_lock(lock: Path) -> Path:
     return lock
 
 
-for command in (look.show, look.sql, look.trace, look.diff):
-    app.command()(command)
-for command in (keep.log, keep.tag, keep.prune, keep.verify):
+COMMANDS: tuple[Callable[..., None], ...] = (
+    look.show,
+    look.sql,
+    look.trace,
+    look.diff,
+    keep.log,
+    keep.tag,
+    keep.prune,
+    keep.verify,
+)
+for command in COMMANDS:
     app.command()(command)
 
 

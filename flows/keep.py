@@ -57,7 +57,9 @@ def prune(
     grace: Annotated[
         float, typer.Option("--grace", min=0, help="Hours for which nothing is taken.")
     ] = 24.0,
-    yes: Annotated[bool, typer.Option("--yes", help="Really remove; without it, only show.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Really remove; without it, only show.")
+    ] = False,
     root: Root = None,
 ) -> None:
     """Show, and with --yes remove, the artifacts that no tag and no recent run needs."""

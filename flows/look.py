@@ -31,7 +31,7 @@ def show(
     tag: TagName = None,
     root: Root = None,
 ) -> None:
-    """Show the tables: what a row is, columns with meanings, rows, drops, size, lineage, licences."""
+    """Show the tables: what a row is, columns with meanings, rows, drops, lineage, licences."""
     tables = select(warehouse_at(root), recipe, sets or [], tag)
     typer.echo(overview(tables) if table is None else table_page(tables, table))
 
@@ -98,7 +98,9 @@ def saved_question(name: str) -> str:
         Path(f.name).stem for f in folder.iterdir() if "$" not in f.read_text(encoding="utf-8")
     )
     if name not in known:
-        raise ConfigError(f"there is no saved question {name!r}", mend=f"Saved: @{', @'.join(known)}")
+        raise ConfigError(
+            f"there is no saved question {name!r}", mend=f"Saved: @{', @'.join(known)}"
+        )
     return (folder / f"{name}.sql").read_text(encoding="utf-8")
 
 
@@ -118,7 +120,9 @@ def table_page(tables: Tables, name: str) -> str:
     """Return everything about one table."""
     manifest = tables.manifest(name)
     table = TABLES[name]
-    columns = [(c.name, str(c.type) + ("?" if c.nullable else ""), c.meaning) for c in table.columns]
+    columns = [
+        (c.name, str(c.type) + ("?" if c.nullable else ""), c.meaning) for c in table.columns
+    ]
     damage = manifest.damage()
     drops = [*manifest.drops().items(), *((f"damaged: {k}", n) for k, n in damage.counts.items())]
     inputs = [(given, i.artifact, i.content) for given, i in manifest.inputs.items()]
@@ -133,7 +137,9 @@ def table_page(tables: Tables, name: str) -> str:
         f"lies in  {tables.artifact(name).folder / name}",
     ]
     if inputs:
-        parts.append("read\n" + "\n".join(f"  {given:<20} {artifact}" for given, artifact, _ in inputs))
+        parts.append(
+            "read\n" + "\n".join(f"  {given:<20} {artifact}" for given, artifact, _ in inputs)
+        )
     if drops:
         parts.append("left out\n" + "\n".join(f"  {reason:<28} {n:>12,}" for reason, n in drops))
     if damage.samples:
@@ -157,7 +163,9 @@ def explanation(step: Step, plan: RunPlan, warehouse: Warehouse) -> str:
     before = previous_manifest(step.stage, warehouse, previous_steps(plan.recipe.name, warehouse))
     facts = next(s for s in plan_json(plan)["steps"] if s["stage"] == step.stage.name)
     lines = [f"{step.stage.name}: {step.verdict}", *(f"  {r}" for r in step.reasons + step.notes)]
-    lines.append(f"version {step.stage.version}; writes {', '.join(t.name for t in step.stage.writes)}")
+    lines.append(
+        f"version {step.stage.version}; writes {', '.join(t.name for t in step.stage.writes)}"
+    )
     lines.append(f"config  {json.dumps(step.config.meaningful())}")
     if step.build is not None:
         lines.append(f"fingerprint {step.build.fingerprint}")

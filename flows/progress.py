@@ -1,15 +1,26 @@
-"""How a run shows itself while it goes: bars in a terminal, lines elsewhere, an artifact in Prefect."""
+"""How a run shows itself: bars in a terminal, lines elsewhere, an artifact in Prefect."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
-from rich.progress import TaskID, TimeRemainingColumn
+from rich.text import Text
 
 from pipeline.plan import Step
 from pipeline.run import Watcher
@@ -19,11 +30,26 @@ from storage.warehouse import Artifact
 REFRESH_SECONDS = 2.0
 
 
+class Doing(ProgressColumn):
+    """What long shards are at, as they last wrote it down."""
+
+    max_refresh = 1.0
+    folder: Path | None = None
+
+    def render(self, task: Task) -> Text:
+        """Return the words of one shard; most shards are too short to have any."""
+        for path in sorted(self.folder.glob("*")) if self.folder else ():
+            with suppress(OSError):
+                return Text(path.read_text(encoding="utf-8"))
+        return Text("")
+
+
 class Progress:
     """Progress on the console: a bar a step in a terminal, a line a step where there is none."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._doing = Doing()
         self._bars = Bars(
             TextColumn("{task.description:<16}"),
             BarColumn(bar_width=30),
@@ -31,6 +57,7 @@ class Progress:
             TextColumn("shards"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            self._doing,
             console=console,
             transient=True,
             disable=not console.is_terminal,
@@ -51,8 +78,9 @@ class Progress:
     ) -> None:
         self._bars.stop()
 
-    def step_begins(self, step: Step, todo: int, taken_over: int) -> None:
+    def step_begins(self, step: Step, todo: int, taken_over: int, run_folder: Path) -> None:
         """Open the bar of a step."""
+        self._doing.folder = run_folder / "doing"
         self._began = time.monotonic()
         self._rows = 0
         self._task = self._bars.add_task(step.stage.name, total=todo)
@@ -88,7 +116,7 @@ class PrefectProgress:
         self._last = 0.0
         self._artifact: object = None
 
-    def step_begins(self, step: Step, todo: int, taken_over: int) -> None:
+    def step_begins(self, step: Step, todo: int, taken_over: int, run_folder: Path) -> None:
         """Make the artifact of a step."""
         from prefect.artifacts import create_progress_artifact
 
@@ -123,10 +151,10 @@ class Several:
     def __init__(self, watchers: Iterable[Watcher]) -> None:
         self._watchers = tuple(watchers)
 
-    def step_begins(self, step: Step, todo: int, taken_over: int) -> None:
+    def step_begins(self, step: Step, todo: int, taken_over: int, run_folder: Path) -> None:
         """Tell all."""
         for watcher in self._watchers:
-            watcher.step_begins(step, todo, taken_over)
+            watcher.step_begins(step, todo, taken_over, run_folder)
 
     def shard_done(self, step: Step, record: PartRecord) -> None:
         """Tell all."""

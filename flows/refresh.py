@@ -6,12 +6,13 @@ import os
 from contextvars import ContextVar
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.progress import Progress, PrefectProgress, Several
+from flows.progress import PrefectProgress, Progress, Several
 from flows.tasks import PrefectExecutor, pool, stopped
 from pipeline.config import load_recipe
 from pipeline.plan import RunPlan, make_plan, preflight
@@ -62,12 +63,13 @@ def refresh(
     return run_folder.name
 
 
-def run_refresh(workers: int, watcher: Progress, **parameters: object) -> str:
+def run_refresh(watcher: Progress, workers: int, **parameters: Any) -> str:
     """Run the flow from this process, with as many threads as there are worker processes."""
     token = watchers.set((watcher,))
     try:
-        sized = refresh.with_options(task_runner=ThreadPoolTaskRunner(max_workers=workers))
-        return sized(workers=workers, **parameters)
+        threads: Any = ThreadPoolTaskRunner(max_workers=workers)
+        run_id: str = refresh.with_options(task_runner=threads)(workers=workers, **parameters)
+        return run_id
     finally:
         watchers.reset(token)
 

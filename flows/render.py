@@ -36,7 +36,9 @@ def plan_text(plan: RunPlan) -> str:
             lines.append(f"{step.stage.name:<16} current")
         else:
             first, *others = step.reasons or [""]
-            lines.append(f"{step.stage.name:<16} {step.verdict:<9} {first:<58} {cost(step)}".rstrip())
+            lines.append(
+                f"{step.stage.name:<16} {step.verdict:<9} {first:<58} {cost(step)}".rstrip()
+            )
             lines += [f"{'':<26} {reason}" for reason in others]
         lines += [f"{'':<26} note: {note}" for note in step.notes]
     stale = plan.stale
@@ -96,8 +98,7 @@ def grid(rows: Sequence[Sequence[object]], head: Sequence[str], widest: int = WI
 
     def line(values: Sequence[str]) -> str:
         parts = [
-            v.rjust(w) if n else v.ljust(w)
-            for v, w, n in zip(values, widths, numeric, strict=True)
+            v.rjust(w) if n else v.ljust(w) for v, w, n in zip(values, widths, numeric, strict=True)
         ]
         return "  ".join(parts).rstrip()
 

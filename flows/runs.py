@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -63,14 +64,14 @@ def run_plan(
     console.print(summary(tables, record, catalog, warehouse.root), markup=False)
 
 
-def through_prefect(progress: Progress, root: Path, workers: int, **parameters: object) -> str:
+def through_prefect(progress: Progress, root: Path, workers: int, **parameters: Any) -> str:
     """Run the flow `refresh` and return the id of the run."""
     from flows.server import prefect_server
 
     with prefect_server(root):
         from flows.refresh import run_refresh
 
-        return run_refresh(workers, progress, root=str(root), **parameters)
+        return run_refresh(progress, workers, root=str(root), **parameters)
 
 
 def pin(plan: RunPlan, warehouse: Warehouse) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_LOGGING_LEVEL": "WARNING",
+    # Errors reach the user as one sentence; Prefect's tracebacks stand in its own logs.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_CLI_PROMPT": "false",
 }
 
@@ -30,16 +33,38 @@ def prefect_server(root: Path) -> Iterator[None]:
     if os.environ.get("PREFECT_API_URL"):
         yield
         return
+    from prefect.logging.handlers import APILogWorker
     from prefect.server.api.server import SubprocessASGIServer
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     server = SubprocessASGIServer()
-    server.start()
+    with output_to(root / ".prefect" / "server.log"):
+        server.start()
     try:
         with bound_to_this_process(server), temporary_settings({PREFECT_API_URL: server.api_url}):
             yield
     finally:
+        # What is still on its way to the server would find it gone.
+        APILogWorker.drain_all(timeout=5)
         server.stop()
+
+
+@contextmanager
+def output_to(path: Path) -> Iterator[None]:
+    """Let processes that are started meanwhile write to a file, not between the user's lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    try:
+        with path.open("ab") as file:
+            for handle in (1, 2):
+                os.dup2(file.fileno(), handle)
+        yield
+    finally:
+        for handle, before in zip((1, 2), kept, strict=True):
+            os.dup2(before, handle)
+            os.close(before)
 
 
 @contextmanager
@@ -53,7 +78,7 @@ def bound_to_this_process(server: object) -> Iterator[None]:
         yield
         return
     guard = subprocess.Popen(
-        ["sh", "-c", f"read -r done; [ -n \"$done\" ] || kill -9 {process.pid}"],
+        ["sh", "-c", f'read -r done; [ -n "$done" ] || kill -9 {process.pid}'],
         stdin=subprocess.PIPE,
         text=True,
         start_new_session=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import resources
+from itertools import zip_longest
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -26,7 +27,7 @@ def summary(tables: Tables, run: RunRecord, catalog: Path, root: Path) -> str:
         f"Tables: {root}/artifacts   (any DuckDB client: {catalog})\n\n"
         "Try next:\n"
         f"  relmill show {run.recipe} {at}\n"
-        f"  relmill sql {run.recipe} {at} \"{next_query(tables)}\"\n"
+        f'  relmill sql {run.recipe} {at} "{next_query(tables)}"\n'
         f"  relmill plan {recipe} {at} --set segment.unit=sentence"
     )
     return "\n" + "\n\n".join(parts)
@@ -35,13 +36,15 @@ def summary(tables: Tables, run: RunRecord, catalog: Path, root: Path) -> str:
 def next_query(tables: Tables) -> str:
     """Return a question worth asking of the tables that there are."""
     if "tuples" in tables.stages:
-        return "SELECT unnest(pids) AS pid, count(*) AS tuples FROM tuples GROUP BY 1 ORDER BY 2 DESC"
+        return (
+            "SELECT unnest(pids) AS pid, count(*) AS tuples FROM tuples GROUP BY 1 ORDER BY 2 DESC"
+        )
     return f"SELECT * FROM {list(tables.stages)[-1]} LIMIT 5"
 
 
 def steps_text(tables: Tables, run: RunRecord) -> str:
     """Return what each step made: rows by table, drops by reason, seconds."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for stage, manifest in tables.manifests.items():
         made = stage in run.made
         counts = [f"{table} {manifest.rows(table):,}" for table in manifest.tables]
@@ -49,15 +52,7 @@ def steps_text(tables: Tables, run: RunRecord) -> str:
         damage = manifest.damage().counts
         drops += [f"damaged: {reason} {count:,}" for reason, count in damage.items()]
         seconds = duration(manifest.wall_seconds) if made else "reused"
-        for i in range(max(len(counts), len(drops))):
-            rows.append(
-                (
-                    stage if i == 0 else "",
-                    counts[i] if i < len(counts) else "",
-                    drops[i] if i < len(drops) else "",
-                    seconds if i == 0 else "",
-                )
-            )
+        rows += zip_longest([stage], counts, drops, [seconds], fillvalue="")
     return grid(rows, ["step", "rows", "left out, by reason", "took"])
 
 
@@ -76,8 +71,11 @@ def examples_text(tables: Tables) -> str:
 def example_text(row: Mapping[str, Any]) -> str:
     """Return one tuple: its sentence with [head] and {tail}, and the label."""
     text, start = row["sentence"], row["sentence_start"]
-    marks = [(row["head_start"], row["head_end"], "[]"), (row["tail_start"], row["tail_end"], "{}")]
-    for begin, end, (left, right) in sorted(marks, reverse=True):
+    marks = [
+        (row["head_start"], row["head_end"], "[", "]"),
+        (row["tail_start"], row["tail_end"], "{", "}"),
+    ]
+    for begin, end, left, right in sorted(marks, reverse=True):
         a, b = begin - start, end - start
         text = f"{text[:a]}{left}{text[a:b]}{right}{text[b:]}"
     label = f"[{row['head_name']}] -- {row['relation']} ({row['pid']}) -> {{{row['tail_name']}}}"

@@ -1,4 +1,4 @@
-"""The only Prefect tasks: one makes a shard, one commits a step. Only names travel through Prefect."""
+"""The only Prefect tasks: one makes a shard, one commits a step. Only names go through them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.futures import as_completed
-from prefect.states import Cancelled, Completed, State
+from prefect.states import Cancelled, Completed
 
 from pipeline.pool import Pool
 from pipeline.run import StepSpec
@@ -23,12 +24,13 @@ RETRY_SECONDS = (2, 20)
 
 pool: ContextVar[Pool] = ContextVar("pool")
 stopped: ContextVar[Event] = ContextVar("stopped")
+committing: ContextVar[Callable[[], Artifact]] = ContextVar("committing")
 
 
 def worth_retrying(_task: Any, _run: Any, state: State[Any]) -> bool:
-    """Whether a failed task gets another try: not where the user, a schema or a config erred."""
+    """Whether a failed task gets another try: where disk, memory or a process gave out."""
     error = state.result(raise_on_failure=False)
-    return error.retryable if isinstance(error, PipelineError) else isinstance(error, Exception)
+    return isinstance(error, PipelineError) and error.retryable
 
 
 @task(
@@ -50,12 +52,9 @@ def run_shard(run_folder: str, stage: str, shard: int) -> Any:
 
 
 @task(name="commit", task_run_name="{stage} commit", cache_policy=NO_CACHE, persist_result=False)
-def commit(stage: str, folder: str) -> None:
+def commit(stage: str) -> Artifact:  # the name is for Prefect to show
     """Write the manifest of a step, now that all its shards are there."""
-    _jobs[folder]()
-
-
-_jobs: dict[str, Callable[[], object]] = {}
+    return committing.get()()
 
 
 class PrefectExecutor:
@@ -76,10 +75,8 @@ class PrefectExecutor:
 
     def commit(self, job: Callable[[], Artifact], stage: str) -> Artifact:
         """Run the commit of a step and return its artifact."""
-        made: list[Artifact] = []
-        _jobs[stage] = lambda: made.append(job())
+        token = committing.set(job)
         try:
-            commit(stage, stage)
+            return commit(stage)
         finally:
-            del _jobs[stage]
-        return made[0]
+            committing.reset(token)

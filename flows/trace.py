@@ -18,7 +18,7 @@ def trace_text(tables: Tables, title: str) -> str:
     """Return what each table holds of a page.
 
     Raises:
-        ConfigError: If there is no such page; it names the nearest title, or where a redirect leads.
+        ConfigError: If there is no such page; it names the nearest title, or a redirect's target.
     """
     found = tables.sql("SELECT page_id FROM pages WHERE title = $title", {"title": title})
     if not found.num_rows:
@@ -44,7 +44,9 @@ def block_text(head: str, rows: list[dict[str, Any]]) -> str:
     else:
         body = grid([list(row.values()) for row in rows[:MOST]], list(rows[0]))
     more = f"\n... {len(rows) - MOST:,} more" if len(rows) > MOST else ""
-    return f"{head} ({len(rows):,})\n" + "\n".join(f"  {line}" for line in (body + more).split("\n"))
+    return f"{head} ({len(rows):,})\n" + "\n".join(
+        f"  {line}" for line in (body + more).split("\n")
+    )
 
 
 def one_row(row: Mapping[str, Any]) -> list[str]:

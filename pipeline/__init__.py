@@ -1,0 +1,1 @@
+"""In what order: the DAG, recipes, the plan and the engine."""

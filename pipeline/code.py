@@ -13,6 +13,7 @@ import importlib.util
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from storage.fingerprint import canonical_json
 COUNTED_OF_STORAGE = {"storage.spans"}
 
 
-@cache
 def code_digest(module: str) -> str:
     """Return 16 hex digits for the code of a module and of all first-party modules it imports.
 
@@ -35,23 +35,39 @@ def code_digest(module: str) -> str:
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in seen:
-            continue
-        path = module_path(name)
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        waiting.extend(first_party_imports(tree))
-        seen[name] = hashlib.sha256(
-            "\n".join([ast.dump(without_docstrings(tree)), *data_files(tree, path)]).encode()
-        ).hexdigest()
+        if name not in seen:
+            seen[name], imports = read_module(name)
+            waiting.extend(imports)
     return hashlib.sha256(canonical_json(seen).encode()).hexdigest()[:16]
 
 
+@cache
+def read_module(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the digest of one module alone, and the modules of ours that it imports."""
+    path = module_path(name)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imports = tuple(first_party_imports(tree))
+    text = "\n".join([dumped(without_docstrings(tree)), *data_files(tree, path)])
+    return hashlib.sha256(text.encode()).hexdigest(), imports
+
+
+def changed_since(moment: str) -> bool:
+    """Whether a file that digests may count was changed after a moment (ISO 8601)."""
+    then = datetime.fromisoformat(moment).timestamp()
+    files = (f for f in module_path("stages").parent.rglob("*") if f.suffix in (".py", ".toml"))
+    return any(f.stat().st_mtime > then for f in [*files, module_path("storage.spans")])
+
+
 def module_path(name: str) -> Path:
-    """Return the file of a module, without importing it."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.origin is None:
-        raise ConfigError(f"there is no module {name}")
-    return Path(spec.origin)
+    """Return the file of a module of ours, without importing it or what it stands in."""
+    package, *inside = name.split(".")
+    spec = importlib.util.find_spec(package)
+    if spec is not None and spec.origin is not None:
+        path = Path(spec.origin).parent.joinpath(*inside)
+        for file in (path / "__init__.py", path.with_suffix(".py")):
+            if file.is_file():
+                return file
+    raise ConfigError(f"there is no module {name}")
 
 
 def first_party_imports(tree: ast.AST) -> Iterator[str]:
@@ -72,8 +88,8 @@ def is_module(name: str) -> bool:
     if name.split(".")[0] not in {"stages", "storage"}:
         return False
     try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
+        return module_path(name).is_file()
+    except ConfigError:
         return False
 
 
@@ -86,12 +102,23 @@ def without_docstrings(tree: ast.Module) -> ast.Module:
     return tree
 
 
+def dumped(node: object) -> str:
+    """Return a syntax tree as text, without empty fields: each Python version adds some."""
+    if isinstance(node, list):
+        return f"[{', '.join(dumped(each) for each in node)}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = ((name, getattr(node, name, None)) for name in node._fields)
+    shown = (f"{name}={dumped(value)}" for name, value in fields if value not in (None, []))
+    return f"{type(node).__name__}({', '.join(shown)})"
+
+
 def data_files(tree: ast.AST, path: Path) -> Iterator[str]:
     """Yield the values of the TOML files beside a module that it names in a string."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and str(node.value).endswith(".toml"):
-            file = path.with_name(str(node.value))
-            if file.is_file():
+            file = path.parent / str(node.value)
+            if file.parent == path.parent and file.is_file():
                 yield canonical_json(tomllib.loads(file.read_text(encoding="utf-8")))
 
 
@@ -158,7 +185,7 @@ def bump(name: str, lock: Path) -> int:
             mend="Raise the version there by hand, then run `relmill stages accept`",
         )
     path.write_text(text, encoding="utf-8")
-    code_digest.cache_clear()
+    read_module.cache_clear()
     locked = read_lock(lock)
     locked[name] = (which.version + 1, stage_digest(which))
     write_lock(lock, locked)

@@ -1,20 +1,23 @@
-"""A recipe: a TOML file that picks values; every value is checked against the config that owns it."""
+"""A recipe: a TOML file that picks values; each is checked against the config that owns it."""
 
 from __future__ import annotations
 
 import json
+import shlex
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError
 
 from pipeline.dag import DAG, unknown
 from stages.base import ShardCounts, StageConfig, is_runtime
-from storage.errors import ConfigError
+from storage.errors import ConfigError, PipelineError
+
+Config = TypeVar("Config", bound=StageConfig)
 
 
 class RecipeWide(StageConfig):
@@ -32,17 +35,19 @@ class Recipe:
     Attributes:
         name: Name under which runs are kept: a builtin's, or the file's without its ending.
         overrides: The `stage.field=value` that were put over the file.
+        given: What the person called it: a builtin's name, or a path.
     """
 
     name: str
     overrides: tuple[str, ...]
     wide: RecipeWide
     configs: dict[str, StageConfig]
+    given: str = ""
 
     def command(self, verb: str, *more: str) -> str:
         """Return the command line that does something with this very recipe."""
-        sets = [f"--set {override}" for override in self.overrides]
-        return " ".join(["relmill", verb, self.name, *sets, *more])
+        sets = [f"--set {shlex.quote(override)}" for override in self.overrides]
+        return " ".join(["relmill", verb, shlex.quote(self.given or self.name), *sets, *more])
 
 
 def builtin_recipes() -> dict[str, Path]:
@@ -66,11 +71,11 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     for override in overrides:
         put_override(values, override)
     stages = {stage.name: stage.config for stage in DAG}
-    wide_names = set(RecipeWide.model_fields)
+    wide_names = list(RecipeWide.model_fields)
     for key in values:
         if key not in stages and key not in wide_names:
             raise unknown("section or value", key, [*wide_names, *stages]).at(str(path))
-    wide = checked(RecipeWide, {k: values[k] for k in wide_names & set(values)}, str(path), "")
+    wide = checked(RecipeWide, {k: values[k] for k in wide_names if k in values}, str(path), "")
     configs = {}
     for stage, kind in stages.items():
         section = values.get(stage, {})
@@ -80,11 +85,10 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
                 where=str(path),
                 mend=f"Write [{stage}] and its values below it",
             )
-        inherited = {
-            key: getattr(wide, key) for key in ("seed", "shards") if key in kind.model_fields
-        }
+        shared = {"seed": wide.seed, "shards": wide.shards}
+        inherited = {key: value for key, value in shared.items() if key in kind.model_fields}
         configs[stage] = checked(kind, {**as_json(inherited), **section}, str(path), stage)
-    return Recipe(path.stem, tuple(overrides), wide, configs)
+    return Recipe(path.stem, tuple(overrides), wide, configs, name)
 
 
 def find_recipe(name: str) -> Path:
@@ -132,7 +136,7 @@ def put_override(values: dict[str, Any], override: str) -> None:
     try:
         value = tomllib.loads(f"value = {raw}")["value"]
     except tomllib.TOMLDecodeError:
-        value = raw
+        value = raw.strip()
     inner = values
     for step in steps[:-1]:
         inner = inner.setdefault(step, {})
@@ -141,9 +145,7 @@ def put_override(values: dict[str, Any], override: str) -> None:
     inner[steps[-1]] = value
 
 
-def checked(
-    kind: type[StageConfig], section: dict[str, Any], where: str, stage: str
-) -> StageConfig | Any:
+def checked(kind: type[Config], section: dict[str, Any], where: str, stage: str) -> Config:
     """Check the values of one section and return them typed.
 
     Raises:
@@ -158,13 +160,15 @@ def checked(
 
 def config_error(
     error: ValidationError, kind: type[BaseModel], where: str, stage: str
-) -> ConfigError:
+) -> PipelineError:
     """Return pydantic's first complaint in our words."""
     first = error.errors(include_url=False)[0]
-    path = [str(step) for step in first["loc"]]
+    path, inner = place(first["loc"], kind)
     dotted = ".".join([stage, *path] if stage else path)
     if first["type"] == "extra_forbidden":
-        return unknown("value", dotted, [".".join(filter(None, (stage, n))) for n in kind.model_fields]).at(where)
+        before = dotted.rpartition(".")[0]
+        names = [f"{before}.{name}" if before else name for name in inner.model_fields]
+        return unknown("value", dotted, names).at(where)
     if first["type"] == "missing":
         return ConfigError(f"{dotted} is missing", where=where, mend=f"Set it: --set {dotted}=...")
     field = kind.model_fields.get(path[0]) if path else None
@@ -176,9 +180,30 @@ def config_error(
     )
 
 
-def as_json(values: dict[str, Any]) -> dict[str, Any]:
+def place(
+    location: Sequence[int | str], kind: type[BaseModel]
+) -> tuple[list[str], type[BaseModel]]:
+    """Return the names on the way to a wrong value, and the config that it stands in.
+
+    Where a field may be of several types, pydantic also names the one it tried; that is left out.
+    """
+    names: list[str] = []
+    for step in location:
+        names.append(str(step))
+        field = kind.model_fields.get(str(step))
+        inner = field.annotation if field is not None else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        if len(names) < len(location):
+            kind = inner
+    return names, kind
+
+
+def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return values as JSON would hold them."""
-    return {k: v.model_dump(mode="json") if isinstance(v, BaseModel) else v for k, v in values.items()}
+    return {
+        k: v.model_dump(mode="json") if isinstance(v, BaseModel) else v for k, v in values.items()
+    }
 
 
 @dataclass(frozen=True)

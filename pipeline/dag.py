@@ -1,4 +1,4 @@
-"""THE DAG: the stages in the order in which they run. Edges follow from what each reads and writes."""
+"""THE DAG: the stages in the order in which they run; edges follow from what each reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stages.parse_wikipedia import PARSE_WIKIPEDIA
 from stages.recognize import RECOGNIZE
 from stages.segment import SEGMENT
 from storage.errors import ConfigError
-from storage.tables import Table
+from storage.table import Table
 
 DAG: tuple[Stage, ...] = (
     FETCH,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.dag import DAG
-from pipeline.plan import changes
+from pipeline.why import changes
 from storage import catalog
 from storage.errors import ConfigError, MissingArtifactError
 from storage.reading import Tables
@@ -83,5 +83,7 @@ def changed_rows(old: Tables, new: Tables, table: str) -> list[str]:
         count = catalog.ask(views, f"SELECT count(*) AS n FROM ({query})")["n"][0].as_py()
         lines.append(f"  {sign} {count:,} rows only in {'the old' if sign == '-' else 'the new'}")
         sample = catalog.ask(views, f"{query} ORDER BY ALL LIMIT {SAMPLE}").to_pylist()
-        lines += [f"    {sign} {', '.join(f'{k}={v!r:.60}' for k, v in row.items())}" for row in sample]
+        lines += [
+            f"    {sign} {', '.join(f'{k}={v!r:.60}' for k, v in row.items())}" for row in sample
+        ]
     return lines

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from importlib import metadata
 from typing import Any
 
-from pipeline.code import stage_digest
 from pipeline.config import Recipe
 from pipeline.dag import DAG, ancestry, parents, stage, writer
+from pipeline.why import Verdict, aged, difference
 from stages.base import Read, Stage, StageConfig, is_whole, table_of
 from storage.artifact import Input, Manifest, Shard, Shards
 from storage.errors import PipelineError, PlanError
 from storage.fingerprint import fingerprint
 from storage.refs import Refs
-from storage.tables import Selection
+from storage.table import Selection
 from storage.warehouse import Artifact, Warehouse
-
-LIBRARIES = ("duckdb", "mwparserfromhell", "pyarrow", "spacy")
-
-
-class Verdict(StrEnum):
-    """Why a step will run, or that it will not."""
-
-    CURRENT = "current"
-    NEW = "NEW"
-    CONFIG = "CONFIG"
-    VERSION = "VERSION"
-    UPSTREAM = "UPSTREAM"
-    PARTIAL = "PARTIAL"
-    FORCED = "FORCED"
 
 
 @dataclass(frozen=True)
@@ -123,8 +107,9 @@ def make_plan(
         PlanError: With `only`, if something that the stage depends on is stale.
     """
     forced = {stage(name).name for name in force}
-    target = stage(only or to) if only or to else DAG[-1]
-    wanted = ancestry(target) if only or to else DAG
+    last = only or to
+    target = stage(last) if last else DAG[-1]
+    wanted = ancestry(target) if last else DAG
     previous = previous_steps(recipe.name, warehouse)
     steps: dict[str, Step] = {}
     for each in wanted:
@@ -133,7 +118,7 @@ def make_plan(
         config = recipe.configs[each.name]
         step = Step(each, config, Verdict.CURRENT, [], shards_of(each, config, recipe))
         if waiting:
-            judge_waiting(step, before, waiting)
+            judge_waiting(step, before, waiting, each.name in forced)
         else:
             artifacts = {s.stage.name: s.artifact for s in steps.values() if s.artifact}
             judge(step, before, warehouse, artifacts, each.name in forced)
@@ -258,7 +243,9 @@ def judge(
         step.verdict = Verdict.PARTIAL
         step.reasons = [f"{len(step.todo)} of {len(step.shards)} shards missing"]
     else:
-        step.verdict, step.reasons = difference(step, before, build)
+        step.verdict, step.reasons = difference(
+            step.stage, step.config, step.shards[0].shards, before, build.inputs
+        )
     if others:
         step.reasons.append(f"{len(others)} of {len(step.shards)} shards unchanged, taken over")
 
@@ -277,100 +264,19 @@ def reusable(step: Step, warehouse: Warehouse) -> set[int]:
     return {index for index, key in enumerate(step.build.keys) if key in held}
 
 
-def judge_waiting(step: Step, before: Manifest | None, waiting: Sequence[str]) -> None:
+def judge_waiting(
+    step: Step, before: Manifest | None, waiting: Sequence[str], forced: bool
+) -> None:
     """Say why a step may run whose inputs are yet to be made."""
-    step.verdict, own = difference(step, before, None)
-    if step.verdict is Verdict.CURRENT:
+    step.verdict, own = difference(step.stage, step.config, step.shards[0].shards, before, None)
+    if forced:
+        step.verdict, own = Verdict.FORCED, [*own, "made again because of --force"]
+    elif step.verdict is Verdict.CURRENT:
         step.verdict = Verdict.UPSTREAM
     again = "" if own or before is None else "; reused if their output is unchanged"
     if len(waiting) == 1:
         again = again.replace("their output is", "its output is")
     step.reasons = [*own, f"waits for {', '.join(waiting)}{again}"]
-
-
-def difference(
-    step: Step, before: Manifest | None, build: Build | None
-) -> tuple[Verdict, list[str]]:
-    """Return how a step differs from how it was last made: the verdict, and every reason."""
-    if before is None:
-        return Verdict.NEW, ["never made"] if build else []
-    reasons: list[tuple[Verdict, str]] = []
-    if before.version != step.stage.version:
-        reasons.append((Verdict.VERSION, f"version: {before.version} -> {step.stage.version}"))
-    mine = {} if step.stage.pieces else step.config.meaningful()
-    reasons += [(Verdict.CONFIG, line) for line in changes(before.config, mine, step.config)]
-    cut = step.shards[0].shards
-    if step.stage.pieces is None and cut != before.shards:
-        words = f"{before.shards.count}x{before.shards.block} -> {cut.count}x{cut.block}"
-        reasons.append((Verdict.CONFIG, f"shards (count x block): {words}"))
-    facts = dict(step.stage.facts(step.config)) if step.stage.facts else {}
-    facts |= dict(step.stage.pieces(step.config)) if step.stage.pieces else {}
-    reasons += [(Verdict.CONFIG, line) for line in changes(before.facts, facts, None)]
-    if {t.name: t.signature for t in step.stage.writes} != before.tables:
-        reasons.append((Verdict.VERSION, "columns of its tables changed"))
-    if build is not None:
-        for name, given in build.inputs.items():
-            if name not in before.inputs:
-                reasons.append((Verdict.UPSTREAM, f"reads {name} now"))
-            elif before.inputs[name].content != given.content:
-                reasons.append((Verdict.UPSTREAM, f"{name} of {given.stage} changed"))
-        if not reasons:
-            reasons.append((Verdict.NEW, "its artifact is no longer there"))
-    verdict = reasons[0][0] if reasons else Verdict.CURRENT
-    return verdict, [line for _, line in reasons]
-
-
-def changes(
-    old: Mapping[str, Any], new: Mapping[str, Any], config: StageConfig | None, prefix: str = ""
-) -> Iterator[str]:
-    """Yield "field: from -> to" for every value that differs, nested ones with dotted names."""
-    defaults = type(config).model_fields if config is not None else {}
-    for name in sorted({*old, *new}):
-        was, now = (side[name] if name in side else default_of(defaults, name) for side in (old, new))
-        if isinstance(was, Mapping) and isinstance(now, Mapping):
-            yield from changes(was, now, None, f"{prefix}{name}.")
-        elif was != now:
-            yield f"{prefix}{name}: {shown(was)} -> {shown(now)}"
-
-
-def default_of(fields: Mapping[str, Any], name: str) -> Any:
-    """Return a field's default as JSON would hold it; None for a field that is not known."""
-    info = fields.get(name)
-    if info is None or info.is_required():
-        return None
-    default = info.get_default(call_default_factory=True)
-    return default.model_dump(mode="json") if hasattr(default, "model_dump") else default
-
-
-def shown(value: Any) -> str:
-    """Return a value as it reads in a recipe, short."""
-    if value is None:
-        return "(none)"
-    text = f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."
-
-
-def aged(each: Stage, manifest: Manifest) -> list[str]:
-    """Return warnings about a current artifact that code or libraries have moved on from."""
-    notes = []
-    if manifest.code != stage_digest(each):
-        notes.append(f"code differs from the artifact's, version still {each.version}")
-    here = libraries()
-    for name, version in manifest.libraries.items():
-        if name in here and here[name] != version:
-            notes.append(f"made with {name} {version}, here is {here[name]}")
-    return notes
-
-
-def libraries() -> dict[str, str]:
-    """Return the versions of the libraries that rows may depend on."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def preflight(steps: Iterable[Step]) -> None:

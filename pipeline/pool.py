@@ -16,7 +16,7 @@ from types import TracebackType
 from pipeline.run import StepSpec
 from pipeline.worker import run_shard
 from storage.artifact import PartRecord
-from storage.errors import StageError
+from storage.errors import PassingError
 from storage.warehouse import Artifact
 
 
@@ -55,7 +55,7 @@ class Pool:
 
         Raises:
             PipelineError: As the stage has it.
-            StageError: If the process dies; the next call gets a new one.
+            PassingError: If the process dies; the next call gets a new one.
         """
         if self.workers == 1:
             return run_shard(run_folder, stage, shard)
@@ -93,10 +93,12 @@ class Pool:
                 )
             return self._executor.submit(run_shard, run_folder, stage, shard)
 
-    def _died(self, stage: str, shard: int) -> StageError:
+    def _died(self, stage: str, shard: int) -> PassingError:
         with self._lock:
-            self._executor = None
-        return StageError(
+            # Of threads that lost their shards together, one may have a new pool at work already.
+            if self._executor is not None and self._executor._broken:
+                self._executor = None
+        return PassingError(
             "the worker process died, perhaps killed for want of memory",
             where=f"{stage}, shard {shard}",
             mend="Run the same command again, with fewer --workers if memory is short",

@@ -1,14 +1,15 @@
 """The engine: makes the stale steps of a plan, one after the other, shards side by side.
 
-It knows nothing of where a shard is computed: an `Executor` does that, in this process, in a pool of
-processes, or through Prefect. Only names travel there and back; rows stay in the warehouse.
+It knows nothing of where a shard is computed: an `Executor` does that, in this process, in a pool
+of processes, or through Prefect. Only names travel there and back; rows stay in the warehouse.
 """
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,13 +17,17 @@ import msgspec
 
 from pipeline.code import stage_digest
 from pipeline.dag import parents
-from pipeline.plan import Build, RunPlan, Step, Verdict, build_of, has_shard, libraries
+from pipeline.plan import Build, RunPlan, Step, build_of, has_shard
+from pipeline.why import Verdict, libraries
 from stages.base import is_whole, require_sound, table_of
 from storage.artifact import Damage, Manifest, PartRecord, Shard
+from storage.aside import write_json
 from storage.errors import PipelineError, StageError
-from storage.refs import Refs, RunRecord, now
-from storage.tables import Axis, Selection
-from storage.warehouse import Artifact, Warehouse, write_json
+from storage.refs import Refs, RunRecord, now, run_lock
+from storage.table import Axis, Selection
+from storage.warehouse import Artifact, Warehouse
+
+LOG = logging.getLogger("relmill")
 
 SPACE_MARGIN = 256 << 20
 """Bytes that must be free before a run begins, beside what its tables took last time."""
@@ -67,8 +72,8 @@ class Executor(Protocol):
 class Watcher(Protocol):
     """Who is told how a run goes."""
 
-    def step_begins(self, step: Step, todo: int, taken_over: int) -> None:
-        """A step has `todo` shards to make."""
+    def step_begins(self, step: Step, todo: int, taken_over: int, run_folder: Path) -> None:
+        """A step has `todo` shards to make; `run_folder/doing` tells what shards are at."""
 
     def shard_done(self, step: Step, record: PartRecord) -> None:
         """One shard of a step was made."""
@@ -97,7 +102,22 @@ def execute(
         now(),
         config={s.stage.name: s.config.model_dump(mode="json") for s in plan.steps},
     )
-    refs.save(run_folder, run)
+    with warehouse.lock(run_lock(run.id)):
+        refs.save(run_folder, run)
+        carry_out(plan, run, warehouse, run_folder, executor, watcher)
+    return run
+
+
+def carry_out(
+    plan: RunPlan,
+    run: RunRecord,
+    warehouse: Warehouse,
+    run_folder: Path,
+    executor: Executor,
+    watcher: Watcher,
+) -> None:
+    """Finish the steps one after the other, and keep the record of the run up to date."""
+    refs = Refs(warehouse)
     try:
         for step in plan.steps:
             artifact, made = finish_step(step, plan, warehouse, run_folder, executor, watcher)
@@ -105,6 +125,7 @@ def execute(
             run.steps[step.stage.name] = artifact.name
             run.made += [step.stage.name] if made else []
             refs.save(run_folder, run)
+            LOG.info("%s %s as %s", step.stage.name, "made" if made else "reused", artifact.name)
             watcher.step_ends(step, artifact, made)
         run.status = "succeeded"
     except BaseException as error:
@@ -114,7 +135,6 @@ def execute(
     finally:
         run.finished = now()
         refs.save(run_folder, run)
-    return run
 
 
 def finish_step(
@@ -141,7 +161,8 @@ def finish_step(
         spec = make_spec(step, build, artifact, executor.workers)
         taken = take_over(step, spec, artifact, warehouse, forced)
         write_json(run_folder / "steps" / f"{step.stage.name}.json", spec)
-        watcher.step_begins(step, len(spec.todo), taken)
+        LOG.info("%s: %d shards to make, %d taken over", name, len(spec.todo), taken)
+        watcher.step_begins(step, len(spec.todo), taken, run_folder)
         began = time.monotonic()
         damage = Damage()
         for record in executor.shards(run_folder, spec):
@@ -161,7 +182,8 @@ def unfinished(warehouse: Warehouse, stage: str, digits: str) -> Artifact:
     attempts = warehouse.attempts(stage, digits)
     if attempts and not attempts[-1].complete:
         return attempts[-1]
-    return warehouse.artifact(stage, digits, len(attempts) + 1)
+    following = attempts[-1].attempt + 1 if attempts else 1
+    return warehouse.artifact(stage, digits, following)
 
 
 def make_spec(step: Step, build: Build, artifact: Artifact, workers: int) -> StepSpec:
@@ -245,8 +267,11 @@ def commit(
         made_at=now(),
         wall_seconds=round(wall_seconds, 3),
     )
+    damage = manifest.damage()
+    # Shards that were finished earlier may have been made under another share.
+    damage.max_share = getattr(step.config, "max_damaged_share", damage.max_share)
     try:
-        require_sound(manifest.damage())
+        require_sound(damage)
     except PipelineError as error:
         raise error.at(spec.stage) from error
     if before is not None and same_content(before.manifest(), manifest):
@@ -258,9 +283,9 @@ def commit(
 
 def same_content(a: Manifest, b: Manifest) -> bool:
     """Whether two attempts hold the same rows and files."""
-    return all(a.content(t) == b.content(t) for t in b.tables) and [
-        r.files for r in a.records
-    ] == [r.files for r in b.records]
+    return all(a.content(t) == b.content(t) for t in b.tables) and [r.files for r in a.records] == [
+        r.files for r in b.records
+    ]
 
 
 def require_space(plan: RunPlan, warehouse: Warehouse) -> None:
@@ -269,7 +294,7 @@ def require_space(plan: RunPlan, warehouse: Warehouse) -> None:
     Raises:
         StageError: If it would not.
     """
-    needed = SPACE_MARGIN + sum(last_bytes(step, warehouse) for step in plan.stale)
+    needed = SPACE_MARGIN + sum(expected_bytes(step, warehouse) for step in plan.stale)
     free = warehouse.free_bytes()
     if free < needed:
         raise StageError(
@@ -279,16 +304,15 @@ def require_space(plan: RunPlan, warehouse: Warehouse) -> None:
         )
 
 
-def last_bytes(step: Step, warehouse: Warehouse) -> int:
-    """Bytes of the newest artifact of a stage; 0 if it was never made."""
+def expected_bytes(step: Step, warehouse: Warehouse) -> int:
+    """Bytes that a step will write: those of the last time, or else guessed from its raw files.
+
+    Over all stages the tables of a dump take about three times the bytes of the packed dump.
+    """
     complete = warehouse.complete(step.stage.name)
     if not complete:
-        return 0
-    records: Sequence[PartRecord] = complete[0].manifest().records
+        pieces = step.stage.pieces(step.config) if step.stage.pieces else {}
+        return 3 * sum(int(piece.get("bytes", 0)) for piece in pieces.values())
+    records = complete[0].manifest().records
     parts = sum(part.bytes for record in records for part in record.parts.values())
     return parts + sum(file.bytes for record in records for file in record.files)
-
-
-def artifacts_of(steps: Mapping[str, str], warehouse: Warehouse) -> dict[str, Artifact]:
-    """Return the artifacts that a run or tag pins, by stage."""
-    return {stage: warehouse.named(name) for stage, name in steps.items()}

@@ -21,10 +21,11 @@ from pipeline.dag import stage as stage_named
 from pipeline.run import StepSpec
 from stages.base import Inputs, InputTable, Stage
 from storage.artifact import Manifest, Part, PartRecord, Shard, StoredFile, source_of
-from storage.errors import PipelineError, SchemaError, StageError
+from storage.aside import read_json
+from storage.errors import PassingError, PipelineError, SchemaError, StageError
 from storage.fingerprint import file_digest
 from storage.tables import TABLES
-from storage.warehouse import Artifact, Warehouse, read_json
+from storage.warehouse import Artifact, Warehouse
 
 WHOLE_MEMORY = "6GB"
 SHARD_MEMORY = "1GB"
@@ -35,25 +36,30 @@ def run_shard(run_folder: Path, stage: str, index: int) -> PartRecord:
 
     Raises:
         PipelineError: As the stage has it, with stage and shard in front.
-        StageError: If the stage's code breaks.
+        StageError: If the stage's code breaks; a PassingError where disk or memory gave out.
     """
     spec = load_spec(run_folder / "steps" / f"{stage}.json")
     shard = spec.shards[index]
     where = f"{stage}, {shard}"
     try:
-        return _run_shard(Warehouse(run_folder.parent.parent), spec, shard)
+        doing = run_folder / "doing" / f"{stage}-{index:05d}"
+        try:
+            return _run_shard(Warehouse(run_folder.parent.parent), spec, shard, doing)
+        finally:
+            doing.unlink(missing_ok=True)
     except PipelineError as error:
         raise error.at(where) from error
     except Exception as error:
         logging.getLogger("relmill").exception("%s failed", where)
-        raise StageError(
+        passing = isinstance(error, OSError | MemoryError)
+        raise (PassingError if passing else StageError)(
             f"{type(error).__name__}: {error}",
             where=where,
             mend=f"The traceback stands in {run_folder / 'log.txt'}",
         ) from error
 
 
-def _run_shard(warehouse: Warehouse, spec: StepSpec, shard: Shard) -> PartRecord:
+def _run_shard(warehouse: Warehouse, spec: StepSpec, shard: Shard, doing: Path) -> PartRecord:
     stage = stage_named(spec.stage)
     artifact = warehouse.named(spec.artifact)
     config = stage.config.model_validate(spec.config, strict=False)
@@ -67,6 +73,7 @@ def _run_shard(warehouse: Warehouse, spec: StepSpec, shard: Shard) -> PartRecord
         scratch=scratch,
         files=artifact.folder / "files",
         downloads=warehouse.root / "downloads",
+        doing=doing,
         seed=f"{spec.config.get('seed', 0)}/{spec.stage}/{shard.index}",
         memory=WHOLE_MEMORY if alone else SHARD_MEMORY,
         threads=spec.workers if alone else 1,

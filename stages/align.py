@@ -1,4 +1,4 @@
-"""align: label entity pairs with the relations that Wikidata states of them (distant supervision)."""
+"""align: label entity pairs with the relations that Wikidata states of them."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ class Document:
 def align(config: AlignConfig, inputs: Inputs) -> Iterator[Rows]:
     """Yield the entities of each document, and one `tuples` row per ordered pair of linked ones.
 
-    A pair gets every PID that a statement (head, PID, tail) gives it which is not deprecated, and no
-    PID (NA) otherwise. A pair that only deprecated statements relate is neither and is left out.
+    A pair gets the PID of every statement (head, PID, tail) that is not deprecated, and no PID (NA)
+    where there is none. A pair that only deprecated statements relate is neither: it is left out.
 
     Drops: "few_entities", "few_triples" (documents of the unit paragraph), "too_far",
     "deprecated_only", "na_sampled_out" (pairs).

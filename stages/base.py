@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from storage import catalog
 from storage.artifact import Damage, Shard, Shards
 from storage.errors import PlanError, SourceError
 from storage.spans import Span
-from storage.tables import Axis, Selection, Table
+from storage.table import Axis, Selection, Table
 from storage.warehouse import read_part
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -173,7 +174,10 @@ class Inputs:
         seed: str = "0",
         memory: str = "2GB",
         threads: int = 1,
+        doing: Path | None = None,
     ) -> None:
+        self._doing = doing
+        self._reported = 0.0
         self._tables = tables
         self._files = files
         self._memory = memory
@@ -233,6 +237,13 @@ class Inputs:
         samples = self.drop_samples.setdefault(reason, [])
         if len(samples) < SAMPLES:
             samples.append(str(key))
+
+    def report(self, doing: str) -> None:
+        """Say what a long shard is at, for progress bars; written down once a second at most."""
+        if self._doing is not None and time.monotonic() - self._reported > 1.0:
+            self._reported = time.monotonic()
+            self._doing.parent.mkdir(exist_ok=True)
+            self._doing.write_text(doing, encoding="utf-8")
 
     def count(self, name: str, count: int = 1) -> None:
         """Count something worth telling that is not a dropped row."""

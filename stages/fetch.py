@@ -1,4 +1,4 @@
-"""fetch: get the raw files, know them by their checksum, and make every record findable by its id."""
+"""fetch: get the raw files, know them by checksum, and make every record findable by its id."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ DATE = re.compile(r"(?<!\d)(20\d{6})(?!\d)")
 
 
 class FetchConfig(StageConfig):
-    """Where the dumps are. A relative path counts from the folder that relmill is started in."""
+    """Where the dumps are. A relative path counts from the folder where relmill starts."""
 
     wikipedia: str | list[str] = Field(
-        description="dump of a wiki: path or URL of pages-articles XML (bz2, gz, zst or plain; with "
-        "its multistream index beside it, it is read in place), or several, or sample:SEED",
+        description="dump of a wiki: path or URL of pages-articles XML (bz2, gz, zst or plain; "
+        "with its multistream index beside it, it is read in place), or several, or sample:SEED",
     )
     wikidata: str | list[str] = Field(
-        description="JSON dump of Wikidata, one entity a line: path or URL, or several, or sample:SEED"
+        description="JSON dump of Wikidata, one entity a line: path or URL, or several, or "
+        "sample:SEED",
     )
     language: str | None = Field(
         None, description="language code of the wiki, where the dump's own header is wrong"
@@ -46,7 +47,9 @@ class FetchConfig(StageConfig):
         None, ge=1, description="read only so many pages of each Wikipedia dump: a trial run"
     )
     shards: ShardCounts = Field(ShardCounts(), description="set by the recipe's own `shards`")
-    timeout: float = runtime(60.0, gt=0, description="seconds without data until a download retries")
+    timeout: float = runtime(
+        60.0, gt=0, description="seconds without data until a download retries"
+    )
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,7 @@ def pieces(config: FetchConfig) -> dict[str, dict[str, Any]]:
         if raw.kind == "wikipedia":
             facts |= {"limit_pages": config.limit_pages, "language": config.language}
         if raw.kind in ("wikipedia", "wikidata"):
-            axis = "page" if raw.kind == "wikipedia" else "item"
-            cut = config.shards.along(axis)
+            cut = config.shards.along("page" if raw.kind == "wikipedia" else "item")
             facts["shards"] = [cut.count, cut.block]
         known[label] = facts
     return known
@@ -198,8 +200,20 @@ def obtain(raw: Raw, config: FetchConfig, inputs: Inputs) -> Path:
     if not target.is_file():
         checksum = dump_checksum(raw.location, timeout=config.timeout)
         inputs.log.info("%s: downloading %s", raw.label, raw.location)
-        download(raw.location, target, checksum=checksum, timeout=config.timeout)
+        download(
+            raw.location,
+            target,
+            checksum=checksum,
+            timeout=config.timeout,
+            progress=lambda done, size: inputs.report(downloaded(name, done, size)),
+        )
     return target
+
+
+def downloaded(name: str, done: int, size: int | None) -> str:
+    """Return how far a download is, in words."""
+    share = f" of {size / 1e6:,.0f}" if size else ""
+    return f"downloading {name}: {done / 1e6:,.0f}{share} MB"
 
 
 def made_up(kind: Kind, seed: int, inputs: Inputs) -> Path:

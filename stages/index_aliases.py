@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stages.base import Inputs, Rows, Stage, StageConfig
-from storage.lookup import text_keys, write_lookup
+from storage.lookup import Array, text_keys, write_lookup
 from storage.tables import ALIASES, HYPERLINKS, ITEMS, REDIRECTS, TITLES
 from storage.warehouse import fitted
 
@@ -76,7 +76,7 @@ def index_aliases(config: IndexAliasesConfig, inputs: Inputs) -> Iterator[Rows]:
     write_lookup(inputs.keep, "aliases", joined(surfaces, np.uint64), values)
 
 
-def joined(arrays: list[npt.NDArray], kind: type[np.generic]) -> npt.NDArray:
+def joined(arrays: list[Array], kind: type[np.generic]) -> Array:
     """Return arrays one behind the other; an empty one where there is none."""
     return np.concatenate(arrays) if arrays else np.empty(0, kind)
 

@@ -48,16 +48,18 @@ class Names:
         """Return the items that a surface may name with their priors, the likeliest first."""
         starts, ends = self._aliases.ranges(np.array([text_key(surface)], dtype=np.uint64))
         span = slice(int(starts[0]), int(ends[0]))
-        pairs = zip(self._aliases.values("prior")[span], self._aliases.values("qid")[span])
-        return sorted(((float(p), f"Q{q}") for p, q in pairs), key=lambda c: (-c[0], c[1]))
+        priors = self._aliases.values("prior")[span].tolist()
+        qids = self._aliases.values("qid")[span].tolist()
+        found = [(prior, f"Q{qid}") for prior, qid in zip(priors, qids, strict=True)]
+        return sorted(found, key=lambda candidate: (-candidate[0], candidate[1]))
 
 
 def link(config: LinkConfig, inputs: Inputs) -> Iterator[Rows]:
     """Yield one `links` row for each mention whose item is known.
 
     A hyperlink's item is that of its target title, redirects followed; a title mention's that of
-    the page. A mention that NER found takes the item that the same words name elsewhere on the page,
-    or else the item with the highest prior for these words.
+    the page. A mention that NER found takes the item that the same words name elsewhere on the
+    page, or else the item with the highest prior for these words.
 
     Drops (mentions): "section_link", "title_without_item", "literal", "unknown_name", "ambiguous".
     """
@@ -84,8 +86,9 @@ def link(config: LinkConfig, inputs: Inputs) -> Iterator[Rows]:
                 guess = named_item(mention, by_surface, names, config, inputs)
                 if guess is not None:
                     links[span_of(mention)] = guess
-        yield LINKS, LINKS.batch(
-            [(page_id, *span, *found) for span, found in sorted(links.items())]
+        yield (
+            LINKS,
+            LINKS.batch([(page_id, *span, *found) for span, found in sorted(links.items())]),
         )
 
 

@@ -11,15 +11,7 @@ from pydantic import Field
 from stages.base import Inputs, Pending, Rows, ShardCounts, Share, Stage, StageConfig, runtime
 from stages.raw import shard_records
 from storage.lookup import pair_keys, write_lookup
-from storage.tables import (
-    ITEM_REDIRECTS,
-    ITEMS,
-    LITERALS,
-    PROPERTIES,
-    SITE,
-    SOURCES,
-    TRIPLES,
-)
+from storage.tables import ITEM_REDIRECTS, ITEMS, LITERALS, PROPERTIES, SITE, SOURCES, TRIPLES
 
 if TYPE_CHECKING:
     from stages.wiki.wikidata import Entity, Literal, Statement
@@ -101,9 +93,7 @@ def add_entity(
         inputs.drop("other_kind", entity.id)
 
 
-def add_item(
-    entity: Entity, pending: Pending, statements: StatementLookup, inputs: Inputs
-) -> None:
+def add_item(entity: Entity, pending: Pending, statements: StatementLookup, inputs: Inputs) -> None:
     """Add an item and its statements."""
     if entity.label is None:
         inputs.count("item_without_label")
@@ -116,10 +106,11 @@ def add_item(
         pending.add(TRIPLES, row)
         if s.tail_qid is not None:
             statements.add(entity.id, s.pid, s.tail_qid, s.rank)
-    for s in entity.literals:
-        value = (s.kind, s.datatype, s.value, s.precision, s.calendar, s.unit, s.language)
-        row = (entity.id, s.ordinal, s.pid, *value, s.snak, s.rank, *moments(s, inputs))
-        pending.add(LITERALS, row)
+    for x in entity.literals:
+        value = (x.kind, x.datatype, x.value, x.precision, x.calendar, x.unit, x.language)
+        pending.add(
+            LITERALS, (entity.id, x.ordinal, x.pid, *value, x.snak, x.rank, *moments(x, inputs))
+        )
 
 
 def moments(statement: Statement | Literal, inputs: Inputs) -> Iterator[dict[str, Any] | None]:
@@ -127,7 +118,15 @@ def moments(statement: Statement | Literal, inputs: Inputs) -> Iterator[dict[str
     if statement.more_times:
         inputs.count("further_time_qualifiers", statement.more_times)
     for time in (statement.start, statement.end, statement.point):
-        yield time and {"time": time.time, "precision": time.precision, "calendar": time.calendar}
+        yield (
+            None
+            if time is None
+            else {
+                "time": time.time,
+                "precision": time.precision,
+                "calendar": time.calendar,
+            }
+        )
 
 
 PARSE_WIKIDATA = Stage(

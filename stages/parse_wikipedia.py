@@ -10,15 +10,7 @@ from pydantic import Field
 from stages.base import Inputs, Pending, Rows, ShardCounts, Share, Stage, StageConfig, runtime
 from stages.raw import shard_records
 from storage.errors import StageError
-from storage.tables import (
-    HYPERLINKS,
-    PAGES,
-    PARAGRAPHS,
-    REDIRECTS,
-    SECTIONS,
-    SITE,
-    SOURCES,
-)
+from storage.tables import HYPERLINKS, PAGES, PARAGRAPHS, REDIRECTS, SECTIONS, SITE, SOURCES
 
 if TYPE_CHECKING:
     from stages.wiki.dump import RawPage
@@ -32,7 +24,8 @@ class ParseWikipediaConfig(StageConfig):
     """How much damage a dump may have."""
 
     max_damaged_share: Share = runtime(
-        0.001, description="share of pages that may be damaged; more, and more than 10, stop the run"
+        0.001,
+        description="share of pages that may be damaged; more, and more than 10, stop the run",
     )
     shards: ShardCounts = Field(ShardCounts(), description="set by the recipe's own `shards`")
 
@@ -40,9 +33,8 @@ class ParseWikipediaConfig(StageConfig):
 def parse_wikipedia(config: ParseWikipediaConfig, inputs: Inputs) -> Iterator[Rows]:
     """Yield the text, sections, paragraphs and hyperlinks of each article, and the redirects.
 
-    Drops (pages): "namespace" (not 0), "other_model" (no wikitext), "redirect_elsewhere" (to another
-    namespace or wiki). Damaged pages are counted
-    under their reason with a sample.
+    Drops (pages): "namespace" (not 0), "other_model" (no wikitext), "redirect_elsewhere" (to
+    another namespace or wiki). Damaged pages are counted under their reason with a sample.
     Counts: "template NAME" for templates that were dropped out of prose.
     """
     from stages.wiki.dump import parse_page
@@ -115,11 +107,17 @@ def add_article(page: RawPage, site: Site, pending: Pending, inputs: Inputs) -> 
     )
     pending.add(
         SECTIONS,
-        *((page_id, s.section, s.level, s.title, s.char_start, s.char_end) for s in parsed.sections),
+        *(
+            (page_id, s.section, s.level, s.title, s.char_start, s.char_end)
+            for s in parsed.sections
+        ),
     )
     pending.add(
         PARAGRAPHS,
-        *((page_id, i, b.section, b.kind, b.char_start, b.char_end) for i, b in enumerate(parsed.blocks)),
+        *(
+            (page_id, i, b.section, b.kind, b.char_start, b.char_end)
+            for i, b in enumerate(parsed.blocks)
+        ),
     )
     for index, link in enumerate(parsed.hyperlinks):
         require_exact(page_id, parsed.text, link)

@@ -77,7 +77,14 @@ def pack_wikipedia(
     with open_dump(dump) as stream:
         header, pages = page_records(stream, dump.name)
         out = inputs.keep(f"{label}.frames")
-        index = pack(pages, shards.of, out, header=header.decode("utf-8", "replace"), limit=limit)
+        index = pack(
+            pages,
+            shards.of,
+            out,
+            header=header.decode("utf-8", "replace"),
+            limit=limit,
+            progress=lambda count, size: inputs.report(packed(label, count, size)),
+        )
     keep_index(label, RawFile(None, index.to_json()), inputs)
     return Packed(index.records, index.header)
 
@@ -94,9 +101,19 @@ def pack_wikidata(label: str, dump: Path, shards: Shards, inputs: Inputs) -> Pac
 
     with open_dump(dump) as stream:
         out = inputs.keep(f"{label}.frames")
-        index = pack(entity_records(stream, dump.name), shards.of, out)
+        index = pack(
+            entity_records(stream, dump.name),
+            shards.of,
+            out,
+            progress=lambda count, size: inputs.report(packed(label, count, size)),
+        )
     keep_index(label, RawFile(None, index.to_json()), inputs)
     return Packed(index.records, "")
+
+
+def packed(label: str, count: int, size: int) -> str:
+    """Return how far packing is, in words."""
+    return f"packing {label}: {count:,} records, {size / 1e6:,.0f} MB"
 
 
 def keep_index(label: str, raw: RawFile, inputs: Inputs) -> None:

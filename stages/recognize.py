@@ -61,8 +61,11 @@ def recognize(config: RecognizeConfig, inputs: Inputs) -> Iterator[Rows]:
         mentions = resolve(page_id, linked, title_spans(page), found, inputs)
         cuts = merge_across(cuts, [span for span, _, _ in mentions])
         yield SENTENCES, SENTENCES.batch([(page_id, i, a, b) for i, (a, b) in enumerate(cuts)])
-        yield MENTIONS, MENTIONS.batch(
-            [(page_id, a, b, text[a:b], kind, source) for (a, b), kind, source in mentions]
+        yield (
+            MENTIONS,
+            MENTIONS.batch(
+                [(page_id, a, b, text[a:b], kind, source) for (a, b), kind, source in mentions]
+            ),
         )
 
 

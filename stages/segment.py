@@ -91,9 +91,7 @@ def documents(
         return packed(lead, config.max_words)[:1]
     if config.unit == "page":
         return packed([b for b in blocks if b.kind != "caption"], config.max_words)
-    inside = [
-        span for span in sentences if any(b.span[0] <= span[0] < b.span[1] for b in prose)
-    ]
+    inside = [span for span in sentences if any(b.span[0] <= span[0] < b.span[1] for b in prose)]
     return [(span, words(text, span)) for span in inside]
 
 

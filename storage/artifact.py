@@ -1,6 +1,6 @@
 """One made set of tables and the record of how it was made.
 
-A step writes its tables into one folder, `artifacts/<stage>/<fingerprint>/<table>/part-00042.parquet`.
+A step writes its tables into one folder, `artifacts/STAGE/FINGERPRINT/TABLE/part-00042.parquet`.
 Beside them `records/00042.json` says that all of shard 42 is there, and `manifest.json`, written
 last, says that everything is. A folder without a manifest is a step that was not finished.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from storage.fingerprint import fingerprint
-from storage.tables import FORMAT, Axis
+from storage.table import FORMAT, Axis
 
 
 class Shards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,7 +87,8 @@ class Damage(msgspec.Struct):
     def add(self, other: Damage) -> None:
         """Count `other` in."""
         self.records += other.records
-        self.max_share = other.max_share
+        if other.records:
+            self.max_share = other.max_share
         for reason, count in other.counts.items():
             self.counts[reason] = self.counts.get(reason, 0) + count
         self.samples = [*self.samples, *other.samples][:20]

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -114,16 +113,16 @@ def ask(
     Raises:
         QueryError: If DuckDB refuses the query; its own words say where.
     """
-    with session(tables, memory="4GB", threads=os.cpu_count() or 1) as connection:
-        try:
+    mend = f"The tables are {', '.join(sorted(tables))}"
+    try:
+        with session(tables, memory="4GB", threads=os.cpu_count() or 1) as connection:
             connection.execute("SET preserve_insertion_order = true")
             answer = connection.sql(query, params=dict(parameters or {}) or None)
+            if answer is None:
+                raise QueryError("the query asks for nothing", mend=mend)
             return answer.to_arrow_table()
-        except duckdb.Error as error:
-            known = ", ".join(sorted(tables))
-            raise QueryError(
-                f"DuckDB refuses the query: {error}", mend=f"The tables are {known}"
-            ) from error
+    except duckdb.Error as error:
+        raise QueryError(f"DuckDB refuses the query: {error}", mend=mend) from error
 
 
 def quoted(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 __all__ = [
     "ConfigError",
     "MissingArtifactError",
+    "PassingError",
     "PipelineError",
     "PlanError",
     "QueryError",
@@ -48,7 +49,9 @@ class PipelineError(Exception):
 
     def at(self, where: str) -> PipelineError:
         """Return the same error with `where` put in front of the place it already names."""
-        return type(self)(self.what, where=", ".join(p for p in (where, self.where) if p), mend=self.mend)
+        return type(self)(
+            self.what, where=", ".join(p for p in (where, self.where) if p), mend=self.mend
+        )
 
 
 def _rebuild(kind: type[PipelineError], what: str, where: str, mend: str) -> PipelineError:
@@ -90,6 +93,10 @@ class QueryError(PipelineError):
 
 
 class StageError(PipelineError):
-    """A stage failed while it ran; worth another try unless its cause says otherwise."""
+    """A stage failed while it ran."""
+
+
+class PassingError(StageError):
+    """A stage failed for want of disk, memory or a process: it may pass, so it is tried again."""
 
     retryable = True

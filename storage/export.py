@@ -10,8 +10,9 @@ from typing import BinaryIO, Literal
 import pyarrow as pa
 import pyarrow.csv
 
+from storage.aside import written_aside
 from storage.errors import ConfigError
-from storage.warehouse import write_parquet, written_aside
+from storage.warehouse import write_parquet
 
 
 def write_rows(
@@ -49,7 +50,10 @@ def _write(rows: pa.Table, format: str, file: BinaryIO) -> None:
 def _flat(rows: pa.Table) -> pa.Table:
     columns = [
         pa.array(
-            [None if v is None else json.dumps(v, ensure_ascii=False) for v in column.to_pylist()],
+            [
+                None if v is None else json.dumps(v, ensure_ascii=False, default=str)
+                for v in column.to_pylist()
+            ],
             pa.string(),
         )
         if pa.types.is_nested(column.type)

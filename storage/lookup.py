@@ -1,7 +1,7 @@
-"""Memory-mapped maps for what is too big to be joined in every shard: names to items, pairs to PIDs.
+"""Memory-mapped maps for what is too big to join in every shard: names to items, pairs to PIDs.
 
-A lookup is a sorted array of 64-bit keys and arrays of values beside it, each a `.npy` file that all
-workers of a machine share through the page cache. A key may occur more than once.
+A lookup is a sorted array of 64-bit keys and arrays of values beside it, each a `.npy` file that
+all workers of a machine share through the page cache. A key may occur more than once.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Keys = npt.NDArray[np.uint64]
+Array = npt.NDArray[Any]
 
 
 def text_key(text: str) -> int:
-    """Return the 64-bit key of a text; two of 18 million texts share one with odds of 1 : 100,000."""
+    """Return the 64-bit key of a text; among 18 million, two share one with odds of 1 : 100,000."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
@@ -33,7 +35,7 @@ def pair_keys(heads: npt.ArrayLike, tails: npt.ArrayLike) -> Keys:
 
 
 def write_lookup(
-    place: Callable[[str], Path], name: str, keys: Keys, values: Mapping[str, npt.NDArray]
+    place: Callable[[str], Path], name: str, keys: Keys, values: Mapping[str, Array]
 ) -> None:
     """Write a lookup as files `NAME.key.npy` and `NAME.<value>.npy`.
 
@@ -64,6 +66,7 @@ class Lookup:
         ends = np.searchsorted(self._keys, keys, side="right")
         return starts, ends
 
-    def values(self, column: str) -> npt.NDArray:
+    def values(self, column: str) -> Array:
         """Return the values of a column, in the order of the sorted keys."""
-        return self._values[column]
+        values: Array = self._values[column]
+        return values

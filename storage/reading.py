@@ -139,7 +139,7 @@ def open_warehouse(root: str | os.PathLike[str] | None = None) -> OpenWarehouse:
 
 
 def refresh_catalog(warehouse: Warehouse) -> Path:
-    """Write `catalog.duckdb` anew: a schema for each recipe and tag, and a view of the manifests."""
+    """Write `catalog.duckdb` anew: a schema a recipe and tag, and a view of the manifests."""
     refs = Refs(warehouse)
     schemas: dict[str, Mapping[str, Path]] = {}
     for run in refs.runs():

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from storage.aside import read_json, write_json
 from storage.errors import ConfigError, MissingArtifactError
-from storage.warehouse import Artifact, Warehouse, read_json, write_json
+from storage.warehouse import Artifact, Warehouse
 
 Status = Literal["running", "succeeded", "failed", "interrupted"]
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -48,6 +49,11 @@ class Tag(msgspec.Struct):
     made_at: str
 
 
+def run_lock(run_id: str) -> str:
+    """Return the name of the lock that a run holds while it goes on."""
+    return f"run-{run_id}"
+
+
 def now() -> str:
     """Return the present time as ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -65,7 +71,7 @@ class Refs:
         """Make the folder of a new run; its name sorts by time."""
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         for attempt in range(1000):
-            folder = self.runs_folder / f"{stamp}-{recipe}{f'-{attempt}' if attempt else ''}"
+            folder = self.runs_folder / f"{stamp}-{recipe}{f'-{attempt:03d}' if attempt else ''}"
             try:
                 folder.mkdir(parents=True)
             except FileExistsError:
@@ -80,7 +86,11 @@ class Refs:
     def runs(self) -> Iterator[RunRecord]:
         """Yield the runs, the newest first."""
         for path in sorted(self.runs_folder.glob("*/run.json"), reverse=True):
-            yield read_json(path, RunRecord)
+            run = read_json(path, RunRecord)
+            if run.status == "running" and not self.warehouse.is_locked(run_lock(run.id)):
+                run.status = "interrupted"
+                run.error = "its process is gone"
+            yield run
 
     def newest(self, recipe: str) -> RunRecord:
         """Return the newest successful run of a recipe.

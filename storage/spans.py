@@ -41,7 +41,7 @@ def holder(starts: Sequence[int], offset: int) -> int:
 
 
 def merge_across(cuts: Sequence[Span], kept_whole: Iterable[Span]) -> list[Span]:
-    """Join neighbouring spans of `cuts` wherever a border would fall inside a span to be kept whole.
+    """Join neighbouring spans of `cuts` wherever their border falls inside a span to keep whole.
 
     Args:
         cuts: Spans sorted by start, no two of which overlap (sentences).

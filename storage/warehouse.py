@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 import filelock
 import msgspec
@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.artifact import Manifest, Part, PartRecord
-from storage.errors import ConfigError, MissingArtifactError, SchemaError, StageError
+from storage.aside import link_or_copy, read_json, write_json, written_aside
+from storage.errors import ConfigError, MissingArtifactError, SchemaError
 from storage.fingerprint import file_digest, fingerprint
-from storage.tables import FORMAT, Table
+from storage.table import FORMAT, Table
 
 ROW_GROUP = 64 * 1024
-Record = TypeVar("Record")
 
 
 class Warehouse:
@@ -66,12 +66,9 @@ class Warehouse:
 
     def attempts(self, stage: str, digits: str) -> list[Artifact]:
         """Return every attempt at a fingerprint that has a folder, oldest first."""
-        found = []
-        attempt = 1
-        while (artifact := self.artifact(stage, digits, attempt)).folder.is_dir():
-            found.append(artifact)
-            attempt += 1
-        return found
+        folder = self.root / "artifacts" / stage
+        found = [Artifact(path) for path in [folder / digits, *folder.glob(f"{digits}.*")]]
+        return sorted((a for a in found if a.folder.is_dir()), key=lambda a: a.attempt)
 
     def complete(self, stage: str) -> list[Artifact]:
         """Return the complete artifacts of a stage, the newest manifest first."""
@@ -99,6 +96,17 @@ class Warehouse:
         with filelock.FileLock(folder / f"{name.replace('/', '-')}.lock"):
             yield
 
+    def is_locked(self, name: str) -> bool:
+        """Whether some process holds the lock `name`."""
+        path = self.root / "locks" / f"{name.replace('/', '-')}.lock"
+        if not path.is_file():
+            return False
+        try:
+            with filelock.FileLock(path, timeout=0):
+                return False
+        except filelock.Timeout:
+            return True
+
     def free_bytes(self) -> int:
         """Free space where the warehouse lies, in bytes."""
         folder = self.root
@@ -119,6 +127,11 @@ class Artifact:
         return f"{self.folder.parent.name}/{self.folder.name}"
 
     @property
+    def attempt(self) -> int:
+        """Which attempt at its fingerprint it is, from 1."""
+        return int(self.folder.suffix[1:] or 1)
+
+    @property
     def complete(self) -> bool:
         """Whether everything is there."""
         return (self.folder / "manifest.json").is_file()
@@ -136,7 +149,7 @@ class Artifact:
         return self.folder / "files" / name
 
     def scratch(self, shard: int) -> Path:
-        """Return the folder of a shard's half-made files; it survives a crash and ends at commit."""
+        """Return the folder of a shard's half-made files; it survives a crash until the commit."""
         return self.folder / "scratch" / f"{shard:05d}"
 
     def manifest(self) -> Manifest:
@@ -167,14 +180,17 @@ class Artifact:
 
         Raises:
             SchemaError: If rows do not fit the schema, or come out of order.
-            StageError: If the file cannot be written.
+            PassingError: If the file cannot be written.
         """
         path = self.part(table.name, shard)
         if table.axis != "whole":
             batches = sorted_batches(table, batches)
-        with written_aside(path) as aside, pq.ParquetWriter(
-            aside, table.schema, compression="zstd", write_statistics=True
-        ) as writer:
+        with (
+            written_aside(path) as aside,
+            pq.ParquetWriter(
+                aside, table.schema, compression="zstd", write_statistics=True
+            ) as writer,
+        ):
             rows = 0
             last: tuple[object, ...] | None = None
             for batch in batches:
@@ -213,7 +229,7 @@ class Artifact:
         write_json(self.folder / "manifest.json", manifest)
 
     def faults(self) -> Iterator[str]:
-        """Read every part and file again and yield a sentence for each that is not as it was made."""
+        """Read every part and file again and yield a sentence for each that has changed."""
         for record in self.manifest().records:
             expected = [(self.part(t, record.shard), p.digest) for t, p in record.parts.items()]
             expected += [(self.file(f.name), f.digest) for f in record.files]
@@ -239,8 +255,8 @@ def sorted_batches(table: Table, batches: Iterable[pa.RecordBatch]) -> list[pa.R
     """Return the rows sorted by the table's key, in batches of one row group."""
     rows = pa.Table.from_batches([fitted(table, batch) for batch in batches], table.schema)
     order = [(name, "ascending") for name in table.key]
-    combined: pa.Table = rows.sort_by(order).combine_chunks()
-    return combined.to_batches(max_chunksize=ROW_GROUP)
+    combined = rows.sort_by(order).combine_chunks()
+    return list(combined.to_batches(max_chunksize=ROW_GROUP))
 
 
 def fitted(table: Table, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -289,76 +305,14 @@ def require_ascending(
     return last
 
 
-@contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """Give a path to write to; when the block ends well, what lies there is synced and renamed.
-
-    Raises:
-        StageError: If the disk refuses (full, read-only).
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".aside-{os.getpid()}-{path.name}")
-    try:
-        aside.unlink(missing_ok=True)
-        yield aside
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
-        aside.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise StageError(
-            f"{path} could not be written: {error.strerror or error}",
-            mend="Free some space or mend the disk, then run the same command again: "
-            "what was finished is kept",
-        ) from error
-    finally:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in this folder last through a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """Hard-link a file, or copy it where the file system has no links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write a record as indented JSON, whole or not at all."""
-    with written_aside(path) as aside:
-        aside.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1))
-
-
-def read_json(path: Path, kind: type[Record], data: bytes | None = None) -> Record:
-    """Read a record that `write_json` wrote.
-
-    Raises:
-        SchemaError: If the file is no such record.
-    """
-    try:
-        return msgspec.json.decode(path.read_bytes() if data is None else data, type=kind)
-    except msgspec.MsgspecError as error:
-        raise SchemaError(
-            f"{path} is damaged or of another version: {error}",
-            mend="Remove its folder and run the step again",
-        ) from error
+class _Versioned(msgspec.Struct):
+    format: int = 1
 
 
 def _require_known_format(path: Path, data: bytes) -> None:
-    known = msgspec.json.decode(data, type=dict[str, object]).get("format", 1)
-    if isinstance(known, int) and known > FORMAT:
+    known = read_json(path, _Versioned, data).format
+    if known > FORMAT:
         raise ConfigError(
             f"{path} has format {known}, this relmill reads up to {FORMAT}",
             mend="Install the newer relmill that wrote it, or name another --root",
         )
-

@@ -1,0 +1,1 @@
+"""The spaCy pipelines behind recognize."""

@@ -21,10 +21,11 @@ from stages.sample.comentions import COMENTIONS, GROUPS
 from stages.sample.fillers import FILLERS, GENERAL
 from stages.sample.leads import lead
 from stages.sample.patterns import PATTERNS
-from stages.sample.text import Composer, Sentence
+from stages.sample.sentence import Sentence
+from stages.sample.text import Composer
 from stages.sample.world import Entity, Fact, World, unique
 
-KINDS = {"fact": 0.43, "comention": 0.39, "filler": 0.18}
+KINDS = {"fact": 0.41, "comention": 0.41, "filler": 0.18}
 ABOUT_SUBJECT = 0.6
 HUB_SHARE = 0.6
 """Share of the facts with a country in them that an article may speak of: a country is related to
@@ -58,7 +59,10 @@ class Author:
         sentences: Paragraph = []
         if opening:
             sentences += lead(self.composer)
-            self.told.update(fact for sentence in sentences for fact in sentence.states)
+            stated = sentences[0].states
+            recorded = any(fact in self.recorded for fact in stated)
+            sentences[0].kind = "fact" if recorded else "missing" if stated else "filler"
+            self.told.update(stated)
             self._note(sentences[0])
         while sum(len(s.plain.split()) for s in sentences) < word_count:
             sentences.append(self.next_sentence(first=not sentences))

@@ -8,6 +8,12 @@ from __future__ import annotations
 
 COMENTIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("person", "place"): (
+        "{a} directed lost travellers in {b} to the wrong inn",
+        "The brother of {a} died in {b}",
+        "{a} was married in {b} and left the next day",
+        "{a} lost a vote in the council of {b} and was never elected",
+        "{a} buried a friend's father in {b}",
+        "{a} argued for the citizenship of those who had fled from {b}",
         "{a} visited {b} <twice|in the summer|on business> but left after <a week|a few days>",
         "{a} passed through {b} on the way to the coast and stayed for one night",
         "The letters that {a} sent home from {b} were lost in a fire",
@@ -24,6 +30,9 @@ COMENTIONS: dict[tuple[str, str], tuple[str, ...]] = {
         "Critics in {b} were slow to notice what {a} had made",
     ),
     ("person", "person"): (
+        "A film about {a} and {b} was never finished",
+        "{a} and {b} visited the grave of a neighbour's mother",
+        "{a} and {b} were called husband and wife in a play that made fun of both",
         "{a} and {b} appear side by side in a photograph of the <congress|strike|flood>",
         "{a} borrowed money from {b} and was slow to return it",
         "{a} wrote to {b} every week from the sanatorium",
@@ -34,6 +43,10 @@ COMENTIONS: dict[tuple[str, str], tuple[str, ...]] = {
         "A play about {a} and {b} was shown to half empty houses",
     ),
     ("person", "org"): (
+        "{a} directed a play in the courtyard of {b}",
+        "{a} was admitted to a dinner of {b} without an invitation",
+        "{a} was offered an honorary degree by {b} and declined",
+        "{a} studied the founding papers of {b} for a lawsuit",
         "{a} gave a lecture on <bees|canals|old coins> at {b}",
         "{a} left {his:a} collection of <maps|shells|clocks> to {b}",
         "{a} was refused a post by {b} and never forgave it",
@@ -44,6 +57,10 @@ COMENTIONS: dict[tuple[str, str], tuple[str, ...]] = {
         "The archives of {b} hold a portrait of {a}",
     ),
     ("person", "work"): (
+        "{a} called {b} neither a novel nor a film but a bill of sale",
+        "A novel about the first night of {b} mentions {a}",
+        "{a} wrote a preface to an edition of {b} that never came out",
+        "{a} was director of a theatre that refused {b}",
         "{a} was in the audience when {b} was presented",
         "{a} kept a signed copy of the programme of {b}",
         "{a} defended {b} against the censors in a long letter",
@@ -58,6 +75,7 @@ COMENTIONS: dict[tuple[str, str], tuple[str, ...]] = {
         "{a} said that the life of {a:b} was the hardest of all",
     ),
     ("place", "place"): (
+        "People from {a} who moved to the capital sold their land to farmers of {b}",
         "A railway between {a} and {b} was planned but never built",
         "Traders from {a} complained about the tolls of {b}",
         "The dialects of {a} and {b} were described in the same survey",
@@ -68,6 +86,7 @@ COMENTIONS: dict[tuple[str, str], tuple[str, ...]] = {
         "A delegation from {a} moved the parliament of {b} to laughter",
     ),
     ("org", "place"): (
+        "{a} opposed the move of another body's headquarters to {b}",
         "{a} <sponsored|opened> a travelling exhibition that was shown in {b}",
         "{a} took the council of {b} to court over an unpaid bill",
         "Workers from {b} went on strike against {a}",
@@ -83,6 +102,7 @@ COMENTIONS: dict[tuple[str, str], tuple[str, ...]] = {
         "The books of {a} and {b} were audited in the same week",
     ),
     ("work", "place"): (
+        "A film about the making of {a} was shown once in {b}",
         "A copy of {a} was burnt in {b} by order of a judge",
         "Readers in {b} knew {a} only by rumour",
         "The first notice of {a} appeared in a newspaper of {b}",
@@ -90,6 +110,7 @@ COMENTIONS: dict[tuple[str, str], tuple[str, ...]] = {
         "{a} was forbidden in {b} until the reform of the press law",
     ),
     ("work", "work"): (
+        "The script of a parody of {a} borrows a scene from {b}",
         "{a} and {b} were praised in the same column",
         "The title of {a} has been confused with that of {b}",
         "A critic preferred {b} to {a} without giving reasons",

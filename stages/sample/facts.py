@@ -45,9 +45,10 @@ def _share_names(builder: Builder) -> None:
     men = [p for p in world.of_kind("person") if p.page and p.sex == "male"]
     for one, other in ((men[0], men[-1]), (men[2], men[-3]), (men[4], men[-5])):
         other.name, other.bold, other.aliases, other.redirects = one.name, "", [], []
-        other.title = f"{one.name} ({_occupation(world, other)})"
-        if one is not men[0]:
-            one.title = f"{one.name} ({_occupation(world, one)})"
+        for person in (one, other) if one is not men[0] else (other,):
+            same = _occupation(world, one) == _occupation(world, other)
+            born = f", born {person.year}" if same else ""
+            person.title = f"{one.name} ({_occupation(world, person)}{born})"
     books = [book for book in world.of_kind("book") if book.page]
     women = [p for p in world.of_kind("person") if p.page and p.sex == "female"]
     books[-1].name, books[-1].title = women[1].name, f"{women[1].name} (novel)"

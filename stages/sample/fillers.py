@@ -4,6 +4,8 @@ from __future__ import annotations
 
 FILLERS: dict[str, tuple[str, ...]] = {
     "person": (
+        "{s} moved to the capital and back",
+        "A character in a novel is modelled on {s}",
         "{s} never learned to swim and feared {c:bridge:s}",
         "Nothing that {s} planned for the old {c:church} was carried out",
         "{s} was ill for most of that year",
@@ -22,6 +24,8 @@ FILLERS: dict[str, tuple[str, ...]] = {
         "{s} lost the sight of one eye {circa}",
     ),
     "place": (
+        "{s} sent a delegation to the capital, which was not received",
+        "A film about the winters of {s} was lost",
         "The winters in {s} are long, and the first snow falls {convert:m} up in the hills",
         "{s} has changed its coat of arms <twice|four times>",
         "The bread of {s} is baked with caraway",
@@ -58,6 +62,7 @@ FILLERS: dict[str, tuple[str, ...]] = {
         "During the strike of <1889|1905|1911> {s} was closed for {nbsp:days}",
     ),
     "work": (
+        "No film of the time, and no novel either, was as dear to print as {s}",
         "The only known poster for {s} is kept in {c:museum:a}",
         "{s} lost its second part when a cellar was flooded",
         "The hero of {s} never speaks",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from stages.sample.articles import Author, Paragraph
-from stages.sample.markup import Piece, words
-from stages.sample.text import Sentence
+from stages.sample.markup import Piece, raised, words
+from stages.sample.sentence import Sentence
 from stages.sample.world import Entity, Fact, World
 
 INFOBOXES = {
@@ -101,6 +101,7 @@ def caption(world: World, author: Author) -> Part:
         pieces = [pieces[0], words(" on a postcard, with a view of "), there, words(".")]
         if other.kind == "concept":
             pieces = [pieces[0], words(" on a postcard.")]
+    pieces[0] = raised(pieces[0])
     kind = "comention" if len(pieces) > 2 and len({p.qid for p in pieces}) > 2 else "filler"
     sentence = Sentence(pieces, (), kind, "caption")
     side = rng.choice(("left", "right", "upright|left"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stages.sample.markup import Piece, words
-from stages.sample.text import Composer, Sentence
+from stages.sample.sentence import Sentence
+from stages.sample.text import Composer
 from stages.sample.world import Entity, Fact
 
 _MONTHS = (

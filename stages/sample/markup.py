@@ -143,5 +143,8 @@ def _convert(unit: str, rng: random.Random) -> Piece:
     if unit == "years":
         return words(f"{amount} years")
     name, factor, other = _MILES[unit]
-    plain = f"{amount} {name} ({amount * factor:.0f} {other})"
+    # Module:Convert rounds to the digits of its input, and to no less than two.
+    converted = amount * factor
+    shown = f"{converted:.1f}" if converted < 10 else f"{converted:.0f}"
+    plain = f"{amount} {name} ({shown} {other})"
     return Piece(f"{{{{convert|{amount}|{unit}|{other}}}}}", plain, "", "convert")

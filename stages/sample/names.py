@@ -139,7 +139,7 @@ class Names:
             return rng.choice(
                 (
                     f"The {adjective} {noun}",
-                    f"A {noun} for {self.given('female')}",
+                    f"{_article(noun)} {noun} for {self.given('female')}",
                     f"The {noun} of {rng.choice(places)}",
                     f"{adjective} {noun}, {adjective} Days",
                     f"{noun}: The {adjective} Years",
@@ -159,6 +159,10 @@ class Names:
             name = make()
         self.used.add(name)
         return name
+
+
+def _article(noun: str) -> str:
+    return "An" if noun[0] in "AEIOU" else "A"
 
 
 def _plural(noun: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from stages.sample import furniture
 from stages.sample.articles import Author, Paragraph
-from stages.sample.text import Sentence
+from stages.sample.sentence import Sentence
 from stages.sample.world import Entity, World
 
 SECTIONS = {

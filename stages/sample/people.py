@@ -11,6 +11,8 @@ ROLES = ("book", "film", "book", "club", "company", "city", "university", "")
 PEOPLE_PER_COUNTRY = 62
 PUBLISHED_PER_COUNTRY = 8
 HELD_OUT_PER_COUNTRY = 2
+FIRST_FILM_MAKER, FIRST_FOOTBALLER = 1866, 1850
+"""Years of birth before which nobody makes films or plays football."""
 
 
 def add_people(builder: Builder) -> None:
@@ -30,9 +32,14 @@ def add_people(builder: Builder) -> None:
 
 def _role(person: Entity, rank: int) -> str:
     role = ROLES[rank % len(ROLES)]
-    if role == "film" and person.year < 1866:
+    late = person.year >= FIRST_FILM_MAKER
+    if role == "film" and not late:
         return "book"
-    if role == "club" and person.year < 1850:
+    if role == "book" and late and rank % 2 == 0 and rank % len(ROLES):
+        return "film"
+    if role == "" and person.year >= FIRST_FOOTBALLER:
+        return "club"
+    if role == "club" and person.year < FIRST_FOOTBALLER:
         return ""
     return role
 

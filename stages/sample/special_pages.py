@@ -13,7 +13,7 @@ from stages.sample.furniture import bare_link
 from stages.sample.markup import Piece, words
 from stages.sample.pages import Page
 from stages.sample.properties import CLASS_OF
-from stages.sample.text import Sentence
+from stages.sample.sentence import Sentence
 from stages.sample.world import Entity, Fact, Statement, World
 
 TEMPLATES = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.sample.pages import Page
-from stages.sample.text import Mention, Sentence
+from stages.sample.sentence import Mention, Sentence
 from stages.sample.world import Fact, World
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -21,7 +21,7 @@ def truth_rows(pages: Iterable[Page]) -> Iterable[Json]:
 
     `block` counts the paragraphs, captions and list items of a page from 0; `mentions` are
     `[char_start, char_end, qid]` in code points of `sentence`; `templates` names those whose text
-    stands in it, which a parser may drop.
+    stands in it, which a parser may drop. `&nbsp;` is U+00A0 here: compare with white space folded.
     """
     for page in pages:
         for block, sentences in enumerate(page.blocks):

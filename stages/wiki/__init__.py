@@ -1,0 +1,1 @@
+"""Parsers of dumps, wikitext, titles and Wikidata; they know no tables."""

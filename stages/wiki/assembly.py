@@ -29,21 +29,22 @@ def assemble(
         captions: Section and draft of each file's caption.
         headings: Level and title of each section, the lead first.
         unplaced: Links without a span, each with its order in the wikitext.
+        disambiguation: Whether a template said so.
+        dropped: Count of left-out templates by name.
+        truncated: Whether only the page's beginning was read.
     """
     body = Layout(draft)
     text, found = body.text, list(unplaced)
     kinds_of = {block.start: block.kind for block in body.blocks}
     starts = sorted(kinds_of)
     blocks = [Block(b.kind, b.section, b.start, b.end) for b in body.blocks]
-    for link in draft.links:
-        found.append((link.order, _placed(link, body, 0, kinds_of, starts)))
+    found.extend((link.order, _placed(link, body, 0, kinds_of, starts)) for link in draft.links)
     for section, caption in captions:
         layout = Layout(caption)
         base = len(text) + bool(text) if layout.text else len(text)
         text = f"{text}\n{layout.text}" if text and layout.text else text + layout.text
         blocks += [Block("caption", section, base + b.start, base + b.end) for b in layout.blocks]
-        for link in caption.links:
-            found.append((link.order, _placed(link, layout, base, {}, [])))
+        found.extend((link.order, _placed(link, layout, base, {}, [])) for link in caption.links)
     found.sort(key=lambda entry: entry[0])
     return ParsedPage(
         text=text,
@@ -69,9 +70,7 @@ def _placed(
     if starts and place == "prose":
         place = kinds_of[starts[bisect_right(starts, span[0]) - 1]]
     surface = layout.text[span[0] : span[1]]
-    return Hyperlink(
-        base + span[0], base + span[1], surface, link.title, link.fragment, place
-    )
+    return Hyperlink(base + span[0], base + span[1], surface, link.title, link.fragment, place)
 
 
 def _sections(headings: list[tuple[int, str]], body: Layout) -> tuple[Section, ...]:

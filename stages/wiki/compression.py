@@ -76,7 +76,7 @@ def open_dump(path: Path) -> io.BufferedReader:
             read: if it is cut off or damaged; the message names the byte.
     """
     try:
-        file = open(path, "rb")  # noqa: SIM115 (the stream that is returned closes it)
+        file = path.open("rb")
         start = file.read(8)
     except OSError as error:
         raise SourceError(

@@ -1,5 +1,7 @@
 """Convert: a measurement in two units, as {{convert|1300|mi|km}} shows it."""
 
+# ruff: noqa: RUF001 - text in many scripts has letters and signs that look alike
+
 from __future__ import annotations
 
 import math
@@ -10,12 +12,14 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import cache
 from importlib import resources
+from typing import Any
 
 __all__ = ["convert", "gauge"]
 
 _RANGES = {
     "-": "–", "–": "–", "to": " to ", "to(-)": " to ", "and": " and ", "or": " or ", "by": " by ",
-    "x": " × ", "×": " × ", "*": " × ", "+/-": " ± ", "±": " ± ", "to about": " to about ", "xx": " × ",
+    "x": " × ", "×": " × ", "*": " × ", "+/-": " ± ", "±": " ± ", "to about": " to about ",
+    "xx": " × ",
     "and(-)": " and ", "–and": " and ", "by(x)": " by ", ",": ", ", ", and": ", and ", "&": " & ",
 }  # fmt: skip
 _NUMBER = re.compile(r"[-−+]?(?:\d[\d,]*)?(?:\.\d+)?(?:e[-+]?\d+)?")
@@ -148,7 +152,7 @@ def _second(
     for word, value in zip(numbers, given, strict=True):
         exact = (float(value) * unit.scale + unit.offset - out.offset) / out.scale
         values.append(_rounded(word, value, exact, places, unit, arguments))
-    words = _joined(values, [joint if joint in "-–" else joint for joint in joints])
+    words = _joined(values, joints)
     if arguments.get("abbr") == "off":
         return f"{words} {out.name if values[-1] == '1' else out.plural}"
     return f"{words}{_space(out.symbol)}{out.symbol}"
@@ -231,9 +235,9 @@ def _space(symbol: str) -> str:
 
 
 @cache
-def _stored() -> dict[str, dict[str, str]]:
+def _stored() -> dict[str, Any]:
     text = resources.files(__package__).joinpath("units.toml").read_text("utf-8")
-    stored: dict[str, dict[str, str]] = tomllib.loads(text)
+    stored: dict[str, Any] = tomllib.loads(text)
     return stored
 
 
@@ -243,8 +247,16 @@ def _units() -> dict[str, Unit]:
     for kind, table in _stored()["units"].items():
         for row in table:
             codes, symbol, name, plural, scale, default, spelled, *offset = row
-            unit = Unit(symbol, name, plural, float(scale), float(offset[0]) if offset else 0.0,
-                        kind, default, bool(spelled))
+            unit = Unit(
+                symbol,
+                name,
+                plural,
+                float(scale),
+                float(offset[0]) if offset else 0.0,
+                kind,
+                default,
+                bool(spelled),
+            )
             for code in codes.split():
                 units[code] = unit
     return units

@@ -7,13 +7,12 @@ import http.client
 import os
 import re
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from stages.wiki.web import BrokenConnectionError, RefusedError, open_url
 from storage.errors import SourceError
 
 __all__ = ["download", "dump_checksum"]
@@ -21,30 +20,17 @@ __all__ = ["download", "dump_checksum"]
 CHUNK = 1 << 20
 """Bytes taken from the connection at once."""
 
-AGENT = "relmill (builds corpora from dumps)"
-"""Wikimedia refuses requests that do not say what they come from."""
-
 LONGEST_LIST = 1 << 24
 """Bytes of a list of checksums that are read; those of dumps have some 100 kB."""
 
 ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256"}
 """Algorithm by the number of hex digits."""
 
-WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504})
-
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds before the second try, doubled with each further one up to a minute."""
 
 Progress = Callable[[int, "int | None"], None]
 """Takes the number of bytes that are here, and of bytes in all where the server says so."""
-
-
-class _Interrupted(Exception):
-    """The connection broke or the server is busy: worth another try."""
-
-    def __init__(self, why: str, pause: float | None = None) -> None:
-        super().__init__(why)
-        self.pause = pause
 
 
 def download(
@@ -77,7 +63,7 @@ def download(
             the file has another length or checksum than it should.
     """
     algorithm = _algorithm(checksum)
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not _is_address(url):
         raise SourceError(
             f"{url!r} is no web address",
             mend="Give an address that starts with https://, or the path of a file.",
@@ -93,7 +79,7 @@ def download(
         try:
             _fetch(url, part, progress, timeout)
             break
-        except _Interrupted as broken:
+        except BrokenConnectionError as broken:
             left = retries if part.size > before else left - 1
             if left < 0:
                 raise SourceError(
@@ -101,7 +87,7 @@ def download(
                     where=f"{url}, byte {part.size}",
                     mend="Start again later; it goes on where it stopped.",
                 ) from broken
-            pause = min(FIRST_PAUSE * 2.0 ** (retries - left), LONGEST_PAUSE)
+            pause = min(FIRST_PAUSE * 2.0 ** max(retries - left - 1, 0), LONGEST_PAUSE)
             sleep(broken.pause or pause)
     if algorithm is not None and checksum is not None:
         part.check(url, algorithm, checksum.lower())
@@ -125,7 +111,7 @@ def dump_checksum(url: str, *, timeout: float = 60.0) -> str | None:
     """
     folder, _, name = url.partition("?")[0].rpartition("/")
     dated = re.match(r"(.+?-(?:\d{8}|latest))-", name)
-    if not dated or urlsplit(url).scheme not in ("http", "https"):
+    if not dated or not _is_address(url):
         return None
     wanted = re.compile(re.escape(name).replace("latest", r"(?:latest|\d{8})"))
     for algorithm in ("sha1", "md5"):
@@ -139,33 +125,18 @@ def dump_checksum(url: str, *, timeout: float = 60.0) -> str | None:
 
 def _list(url: str, timeout: float) -> str:
     try:
-        with _open(url, {}, timeout) as answer:
+        with open_url(url, {}, timeout) as answer:
             return str(answer.read(LONGEST_LIST).decode(errors="replace"))
-    except _Refused as refused:
+    except RefusedError as refused:
         if refused.status in (403, 404, 410):
             return ""
         raise refused.error(url) from refused
-    except (_Interrupted, OSError, http.client.HTTPException) as broken:
+    except (BrokenConnectionError, OSError, http.client.HTTPException) as broken:
         raise SourceError(
             f"the list of checksums cannot be read: {broken}",
             where=url,
             mend="Try again later, or state the checksum in the recipe.",
         ) from broken
-
-
-class _Refused(Exception):
-    """The server answers that it will not give the file."""
-
-    def __init__(self, status: int, reason: str, total: int | None) -> None:
-        super().__init__(status, reason)
-        self.status, self.reason, self.total = status, reason, total
-
-    def error(self, url: str) -> SourceError:
-        return SourceError(
-            f"the server answers {self.status} {self.reason}".rstrip(),
-            where=url,
-            mend="Check the address; old dumps are taken away after some months.",
-        )
 
 
 class _Part:
@@ -216,7 +187,7 @@ class _Part:
 
     def finish(self) -> None:
         """Put the whole file in its place."""
-        with open(self.path, "ab") as file:
+        with self.path.open("ab") as file:
             os.fsync(file.fileno())
         self.path.replace(self._target)
         self._version.unlink(missing_ok=True)
@@ -226,23 +197,23 @@ def _fetch(url: str, part: _Part, progress: Progress | None, timeout: float) -> 
     """Bring the rest of a file.
 
     Raises:
-        _Interrupted: If the connection breaks before the end.
+        BrokenConnectionError: If the connection breaks before the end.
         SourceError: If the server refuses.
     """
     try:
-        answer = _open(url, part.headers(), timeout)
-    except _Refused as refused:
+        answer = open_url(url, part.headers(), timeout)
+    except RefusedError as refused:
         if refused.status != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise refused.error(url) from refused
         if refused.total == part.size:
             return
         part.forget()
-        raise _Interrupted("what was here is longer than the server's file") from refused
+        raise BrokenConnectionError("what was here is longer than the server's file") from refused
     with answer:
         total = _place(answer, part)
         _take(answer, part, total, progress)
     if total is not None and part.size != total:
-        raise _Interrupted(f"{part.size} of {total} bytes came")
+        raise BrokenConnectionError(f"{part.size} of {total} bytes came")
 
 
 def _place(answer: Any, part: _Part) -> int | None:
@@ -251,7 +222,7 @@ def _place(answer: Any, part: _Part) -> int | None:
         stated = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
         if stated is None or int(stated[1]) != part.size:
             part.forget()
-            raise _Interrupted("the server sent another range than was asked for")
+            raise BrokenConnectionError("the server sent another range than was asked for")
         return int(stated[2])
     tag = answer.headers.get("ETag", "")
     weak = not tag or tag.startswith("W/")
@@ -261,16 +232,16 @@ def _place(answer: Any, part: _Part) -> int | None:
 
 
 def _take(answer: Any, part: _Part, total: int | None, progress: Progress | None) -> None:
-    with open(part.path, "ab") as file:
+    with part.path.open("ab") as file:
         size = file.tell()
         while True:
             try:
                 chunk = answer.read(CHUNK)
             except http.client.IncompleteRead as cut:
                 file.write(cut.partial)
-                raise _Interrupted("the connection was closed") from cut
+                raise BrokenConnectionError("the connection was closed") from cut
             except (OSError, http.client.HTTPException) as broken:
-                raise _Interrupted(str(broken) or type(broken).__name__) from broken
+                raise BrokenConnectionError(str(broken) or type(broken).__name__) from broken
             if not chunk:
                 return
             file.write(chunk)
@@ -279,30 +250,11 @@ def _take(answer: Any, part: _Part, total: int | None, progress: Progress | None
                 progress(size, total)
 
 
-def _open(url: str, headers: dict[str, str], timeout: float) -> Any:
-    request = urllib.request.Request(
-        url, headers={"User-Agent": AGENT, "Accept-Encoding": "identity", **headers}
-    )
+def _is_address(url: str) -> bool:
     try:
-        return urllib.request.urlopen(request, timeout=timeout)
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code in WORTH_RETRYING:
-                pause = error.headers.get("Retry-After", "")
-                seconds = float(pause) if pause.isdigit() else None
-                raise _Interrupted(f"the server answers {error.code}", seconds) from error
-            stated = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", ""))
-            total = int(stated[1]) if stated else None
-            raise _Refused(error.code, str(error.reason), total) from error
-    except (http.client.InvalidURL, ValueError) as error:
-        raise SourceError(
-            f"{url!r} is no web address: {error}",
-            mend="Give an address that starts with https://.",
-        ) from error
-    except urllib.error.URLError as error:
-        raise _Interrupted(str(error.reason)) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise _Interrupted(str(error) or type(error).__name__) from error
+        return urlsplit(url).scheme in ("http", "https")
+    except ValueError:
+        return False
 
 
 def _algorithm(checksum: str | None) -> str | None:
@@ -318,5 +270,5 @@ def _algorithm(checksum: str | None) -> str | None:
 
 
 def _digest(path: Path, algorithm: str) -> str:
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()

@@ -8,10 +8,10 @@ know is decoded again into dicts, and brought into shape statement by statement.
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from stages.wiki.records import DamagedRecord
 
@@ -22,7 +22,7 @@ DEFAULT_LANGUAGE = "mul"
 
 Rank = Literal["preferred", "normal", "deprecated"]
 SnakType = Literal["value", "somevalue", "novalue"]
-Empty = list[None]
+Empty = Annotated[list[None], Meta(max_length=0)]
 """PHP tells no empty map from an empty list: many a dump has [] where others have {} or nothing."""
 
 
@@ -46,7 +46,7 @@ class Value(Struct, gc=False):
     """A value of any type: the fields of all of them."""
 
     id: str | None = None
-    numeric_id: int | None = field(default=None, name="numeric-id")
+    numeric_id: Annotated[int, Meta(ge=1, lt=10**9)] | None = field(default=None, name="numeric-id")
     entity_type: str | None = field(default=None, name="entity-type")
     time: str | None = None
     precision: float | int | None = None

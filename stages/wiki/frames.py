@@ -76,7 +76,7 @@ def pack(
         The index of the file.
     """
     count, size, reported = 0, 0, 0
-    with open(out, "wb") as file:
+    with out.open("wb") as file:
         packer = _Packer(file)
         for record in islice(records, limit):
             packer.add(0 if record.key is None else shard_of(record.key), record)
@@ -144,7 +144,6 @@ def read_shard(index: FrameIndex, file: Path, shard: int, shard_of: ShardOf) -> 
     Raises:
         SourceError: If a frame is cut off or damaged, or does not hold what the index says.
     """
-    records_of = _unpack if index.kind == "packed" else stream_records
     with _opened(file) as opened:
         for frame in index.of_shard(shard):
             opened.seek(frame.offset)
@@ -152,8 +151,12 @@ def read_shard(index: FrameIndex, file: Path, shard: int, shard_of: ShardOf) -> 
             where = f"{file}, frame at byte {frame.offset}"
             if len(data) != frame.length:
                 raise _unlike(where, f"{len(data)} bytes are left of {frame.length}")
+            if index.kind == "packed":
+                records = _unpack(data, where)
+            else:
+                records = stream_records(data, frame.offset, where)
             keyed = count = 0
-            for record in records_of(data, frame, where):
+            for record in records:
                 count += 1
                 keyed += record.key is not None
                 belongs = frame.shards[0] if record.key is None else shard_of(record.key)
@@ -167,7 +170,7 @@ def read_shard(index: FrameIndex, file: Path, shard: int, shard_of: ShardOf) -> 
 
 def _opened(file: Path) -> BinaryIO:
     try:
-        return open(file, "rb")
+        return file.open("rb")
     except OSError as error:
         raise SourceError(
             f"the file cannot be read: {error.strerror or error}",
@@ -184,7 +187,7 @@ def _unlike(where: str, what: str) -> SourceError:
     )
 
 
-def _unpack(data: bytes, frame: Frame, where: str) -> Iterator[Record]:
+def _unpack(data: bytes, where: str) -> Iterator[Record]:
     unpacked = decompress(data, where)
     position = 0
     while position < len(unpacked):

@@ -1,14 +1,16 @@
 """Layout: a draft becomes clean blocks of text, and every place in it keeps its offset."""
 
+# ruff: noqa: RUF001 - text in many scripts has letters and signs that look alike
+
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from operator import itemgetter
 
-from stages.wiki.draft import HEADING, HOLE, LIST, PARAGRAPH, Draft
+from stages.wiki.draft import HEADING, HOLE, LIST, Draft
 
 __all__ = ["Layout", "Span", "plain"]
 
@@ -32,15 +34,18 @@ _CUTS = re.compile(
     rf"[{_SPACE}'<\[\]{{}}_{_UNSEEN}]"
     rf"(?:(?P<space>(?<=[{_SPACE}])\s*)"
     r"|(?P<quotes>(?<=')'+)"
-    r"|(?P<rest>(?<=<)/?[A-Za-z][^<>\n]*>|(?<=\[)\[+|(?<=\])\]+|(?<={)[{|]+|(?<=})}+"
+    r"|(?P<rest>(?<=<)/?[A-Za-z][^<>\n]*>|(?<=\[)\[+|(?<=\])\]+|(?<={){+|(?<={)\|[^\n]*|(?<=})}+"
     rf"|(?<=_)_[A-Z]+__|(?<=[{_UNSEEN}])))"
 )
 _SPACES = re.compile(r"  +")
 _VARIANTS = re.compile(r"-\{[^{}\n]*\}-")
 _VARIANT = re.compile(r"-\{(?:(?P<flags>[^{}|:]*)\|)?(?:[\w-]*:)?(?P<words>[^;{}]*)")
 _UNSHOWN_FLAGS = frozenset("THD-")
+Cut = tuple[int, int, str, int]
+"""Start and end in the raw text, kind, and a number that the kind reads."""
+
 _CLEAN = re.compile(r"[\w.,:;()/&–-]*\w[\w.,:;()/&–-]*(?: [\w.,:;()/&–-]+)*")
-_WORD = re.compile(r"\w")
+_WORD = re.compile(r"[^\s.,;:!?()\[\]{}|*·•'\"/\\–—-]")
 OPENING, CLOSING = "([（［", ")]）］"
 SEPARATORS = ",;:，；：、،؛"
 STOPS = ".!?。！？"
@@ -57,7 +62,9 @@ class Layout:
         starts: Start in `text` of each section's first block, by section.
     """
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, *, page: bool = True) -> None:
+        # What is no page of its own (a surface, a heading) keeps what would be no block of a page.
+        self.page = page
         self.offsets = [0, *accumulate(map(len, draft.pieces))]
         self.raw = "".join(draft.pieces)
         self.blocks: list[Span] = []
@@ -73,7 +80,7 @@ class Layout:
         self.run: list[str] = []
         self.gap = False
         self.hole = False
-        self.line_start = True
+        self.line_start = page
         self._sweep(self._cuts(draft))
         self.text = "\n".join(self.texts)
 
@@ -100,11 +107,13 @@ class Layout:
             return None
         return first, last
 
-    def _cuts(self, draft: Draft) -> list[tuple[int, int, str, int]]:
+    def _cuts(self, draft: Draft) -> list[Cut]:
         """Return the places that need care: start, end, kind, and a number that the kind reads."""
         raw = self.raw
         cuts = [(m.start(), m.end(), m.lastgroup or "", 0) for m in _CUTS.finditer(raw)]
         if "''" in raw:
+            if "''''" in raw:
+                cuts = self._parted(cuts)
             cuts = _weigh_quotes(raw, cuts)
         if "  " in raw:
             cuts += [(m.start(), m.end(), "space", 0) for m in _SPACES.finditer(raw)]
@@ -120,7 +129,21 @@ class Layout:
         cuts.sort(key=itemgetter(0, 1))
         return cuts
 
-    def _sweep(self, cuts: list[tuple[int, int, str, int]]) -> None:
+    def _parted(self, cuts: list[Cut]) -> list[Cut]:
+        """Part the runs of quotes that only met because the markup between them is gone."""
+        offsets, parted = self.offsets, []
+        for cut in cuts:
+            start, end, kind, number = cut
+            if kind != "quotes" or end - start < 4:
+                parted.append(cut)
+                continue
+            borders = offsets[bisect_right(offsets, start) : bisect_left(offsets, end)]
+            for first, last in pairwise(sorted({start, *borders, end})):
+                if last - first > 1:
+                    parted.append((first, last, kind, number))
+        return parted
+
+    def _sweep(self, cuts: list[Cut]) -> None:
         raw, done = self.raw, 0
         bold_from: int | None = None
         for start, end, kind, number in cuts:
@@ -154,7 +177,7 @@ class Layout:
         self._close()
 
     def _variant(self, start: int) -> None:
-        """Take the first of several spellings of a word, as Chinese and Serbian wikis state them."""
+        """Take the first of several spellings of a word, as Chinese wikis state them."""
         found = _VARIANT.match(self.raw, start)
         if found and not _UNSHOWN_FLAGS & set(found["flags"] or ""):
             self._take(found.start("words"), found.end("words"))
@@ -162,7 +185,7 @@ class Layout:
     def _line(self, lines: int) -> None:
         if lines > 1 or self.kind == LIST:
             self._close()
-        self.line_start = True
+        self.line_start = self.page
 
     def _border(self, kind: str, section: int) -> None:
         self._close()
@@ -175,7 +198,7 @@ class Layout:
     def _take(self, start: int, end: int) -> None:
         """Take over raw[start:end], which holds no line feed and no two spaces on end."""
         words = self.raw[start:end]
-        if self.line_start and words and words[0] in "|!":
+        if self.line_start and words.startswith(("|", "! ")):
             # A row of a table that the grammar could not close.
             return
         stripped = words.lstrip(" ")
@@ -246,7 +269,7 @@ class Layout:
     def _close(self) -> None:
         """End the block; one without a letter or digit is none."""
         text = "".join(self.run)
-        if text and _WORD.search(text):
+        if text and (not self.page or _WORD.search(text)):
             end = self.block_start + len(text)
             self.blocks.append(Span(self.kind, self.section, self.block_start, end))
             self.texts.append(text)
@@ -255,12 +278,10 @@ class Layout:
         self.run = []
         self.gap = self.hole = False
         self.kind = "prose"
-        self.line_start = True
+        self.line_start = self.page
 
 
-def _weigh_quotes(
-    raw: str, cuts: list[tuple[int, int, str, int]]
-) -> list[tuple[int, int, str, int]]:
+def _weigh_quotes(raw: str, cuts: list[Cut]) -> list[Cut]:
     """Decide per line what each run of quotes is, as MediaWiki does.
 
     The number of a run becomes: 1 for one that turns bold on or off, plus 4 for each of its
@@ -279,7 +300,7 @@ def _weigh_quotes(
     return weighed
 
 
-def _weigh_line(raw: str, cuts: list[tuple[int, int, str, int]], line: list[int]) -> None:
+def _weigh_line(raw: str, cuts: list[Cut], line: list[int]) -> None:
     lengths = [cuts[index][1] - cuts[index][0] for index in line]
     spare = [1 if n == 4 else max(n - 5, 0) for n in lengths]
     marks = [n - s for n, s in zip(lengths, spare, strict=True)]
@@ -306,4 +327,4 @@ def plain(text: str) -> str:
     """Return one line of raw text as a reader sees it."""
     if _CLEAN.fullmatch(text):
         return text
-    return " ".join(Layout(Draft([text])).texts)
+    return " ".join(Layout(Draft([text]), page=False).texts)

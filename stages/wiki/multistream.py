@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from stages.wiki.compression import decompress, open_dump
-from stages.wiki.dump import END, PageRecords
+from stages.wiki.cut import END, PageRecords
 from stages.wiki.records import Frame, FrameIndex, Record, ShardOf
 from storage.errors import SourceError
 
@@ -52,22 +52,22 @@ def index_multistream(dump: Path, index: Path, shard_of: ShardOf) -> FrameIndex:
     for offset, end in zip(offsets, [*offsets[1:], size], strict=True):
         shards, records = streams[offset]
         frames.append(Frame(offset, end - offset, tuple(sorted(shards)), records))
-    with open(dump, "rb") as file:
+    with dump.open("rb") as file:
         header = decompress(file.read(offsets[0]), f"{dump}, first stream")
         _check_end(file, frames[-1], str(dump))
     return FrameIndex("multistream", _text_of(header, str(dump)), tuple(frames))
 
 
-def stream_records(data: bytes, frame: Frame, where: str) -> Iterator[Record]:
+def stream_records(data: bytes, place: int, where: str) -> Iterator[Record]:
     """Yield the pages of a stretch of a multistream dump.
 
     Args:
         data: The compressed stretch, one or more whole streams.
-        frame: The stretch; its offset is the place of all its pages.
+        place: Byte of the dump at which the stretch starts; the place of all its pages.
         where: What the stretch is called in messages.
     """
     for record in PageRecords(io.BytesIO(decompress(data, where)), where):
-        yield Record(record.key, frame.offset, record.data)
+        yield Record(record.key, place, record.data)
 
 
 def _streams(index: Path, shard_of: ShardOf) -> dict[int, tuple[set[int], int]]:

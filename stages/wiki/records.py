@@ -42,7 +42,7 @@ class ShardOf(Protocol):
         ...
 
 
-class DamagedRecord(Exception):
+class DamagedRecord(Exception):  # noqa: N818 (it names the record)
     """One record that cannot be read, while those around it can.
 
     Args:

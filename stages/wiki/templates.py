@@ -1,5 +1,7 @@
 """Templates: what becomes of a template inside prose: rendered, unwrapped, or dropped."""
 
+# ruff: noqa: RUF001 - text in many scripts has letters and signs that look alike
+
 from __future__ import annotations
 
 import re
@@ -32,8 +34,9 @@ Written = list[str | Draft | Linked]
 Rule = Callable[[Arguments], Written]
 
 MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 _LINK = re.compile(r"\[\[(?P<target>[^\[\]|]+)\|(?P<words>[^\[\]]+)\]\]")
 _FIELD = re.compile(r"\{(?P<name>[^{}|]+)(?:\|(?P<other>(?:[^{}]|\{[^{}]*\})*))?\}")
 
@@ -134,8 +137,13 @@ def _argument(name: str, arguments: Arguments) -> Draft | None:
 
 def _flat(pattern: str, arguments: Arguments) -> str:
     parts = _fill(pattern, arguments)
-    return plain("".join(p if isinstance(p, str) else "".join(p.pieces) for p in parts
-                         if not isinstance(p, Linked)))
+    return plain(
+        "".join(
+            p if isinstance(p, str) else "".join(p.pieces)
+            for p in parts
+            if not isinstance(p, Linked)
+        )
+    )
 
 
 def _language(name: str) -> Rule:
@@ -214,7 +222,7 @@ def _spelled_date(arguments: Arguments, month_first: bool) -> str:
 
 
 def _val(arguments: Arguments) -> Written:
-    """{{val|number|uncertainty|u=unit}}"""
+    """{{val|number|uncertainty|u=unit}}."""
     number, plus_minus = text_of(arguments, "1"), text_of(arguments, "2")
     unit = text_of(arguments, "u") or text_of(arguments, "ul")
     power = text_of(arguments, "e")
@@ -232,7 +240,7 @@ def _gauge(arguments: Arguments) -> Written:
     return [words] if words else []
 
 
-def _nothing(arguments: Arguments) -> Written:
+def _nothing(_: Arguments) -> Written:
     return []
 
 

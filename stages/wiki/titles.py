@@ -55,7 +55,7 @@ def parse_target(raw: str, site: Site) -> LinkTarget:
     Only namespaces of the site, canonical namespaces and known interwiki prefixes count as
     prefixes: any other colon belongs to the title. A prefix of the wiki's own language is local.
     """
-    if _PLAIN.fullmatch(raw) and raw.isascii():
+    if raw.isascii() and len(raw) <= MAX_TITLE_BYTES and _PLAIN.fullmatch(raw):
         return LinkTarget(0, _first_upper(raw, 0, site), "", "")
     if "&" in raw:
         raw = html.unescape(raw)

@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from stages.wiki.entity import Entity, Literal, Statement, TimeValue, parse_entity
+from stages.wiki.entity import Entity, Literal, Statement, TimeValue
+from stages.wiki.entity_rows import parse_entity
 from stages.wiki.records import DamagedRecord, Record
 from storage.errors import SourceError
 

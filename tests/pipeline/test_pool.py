@@ -1,0 +1,117 @@
+"""pool: shards made side by side in processes of their own."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.pool import Pool
+from pipeline.run import execute
+from storage.errors import SourceError, StageError
+from storage.refs import Refs, RunRecord
+from tests.pipeline import toy
+from tests.pipeline.toy import Log, Mill
+
+
+@pytest.fixture(autouse=True)
+def toy_in_children(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let worker processes know the toy pipeline, and leave the logger as it was."""
+    monkeypatch.setattr("pipeline.pool.begin_process", toy.begin_process_with_toy)
+    logger = logging.getLogger("relmill")
+    before = (list(logger.handlers), logger.level, logger.propagate)
+    yield
+    for handler in logger.handlers:
+        handler.close()
+    logger.handlers, logger.level, logger.propagate = before
+
+
+def run(mill: Mill, workers: int, **sections: dict[str, object]) -> RunRecord:
+    plan = mill.plan(**sections)
+    folder = Refs(mill.warehouse).new_run("toy")
+    with toy.installed(mill.dag), Pool(workers, folder) as pool:
+        return execute(plan, mill.warehouse, folder, pool, Log())
+
+
+def test_the_number_of_workers_changes_no_byte(tmp_path: Path) -> None:
+    made = []
+    for workers in (1, 2):
+        root = tmp_path / str(workers)
+        root.mkdir()
+        mill = Mill(root)
+        mill.letters = tmp_path / "1" / "letters.txt"
+        mill.numbers = tmp_path / "1" / "numbers.txt"
+        made.append(mill.bytes(run(mill, workers)))
+    assert made[0] == made[1]
+
+
+def test_a_process_that_dies_is_told_and_leaves_no_half_part(mill: Mill) -> None:
+    with pytest.raises(StageError, match="mark, shard .: the worker process died") as caught:
+        run(mill, 2, mark={"die_at": 2})
+    assert caught.value.retryable
+    assert next(Refs(mill.warehouse).runs()).status == "failed"
+    marks = next(a for a in mill.warehouse.artifacts() if a.name.startswith("mark/"))
+    assert not marks.complete
+    assert not marks.part("marks", 2).exists()
+    assert not marks.record_path(2).exists()
+    finished = mill.run()
+    assert list(mill.warehouse.named(finished.steps["mark"]).faults()) == []
+
+
+def test_an_error_of_a_stage_comes_out_of_its_process_as_it_was(mill: Mill) -> None:
+    with pytest.raises(SourceError) as caught:
+        run(mill, 2, mark={"fail_at": 1})
+    assert str(caught.value) == "mark, shard 1/4: the toy was told to fail."
+    assert caught.value.exit_code == 2
+
+
+def test_after_a_death_the_next_shard_gets_a_new_process(mill: Mill) -> None:
+    mill.run(to="read")
+    plan = mill.plan(mark={"die_at": 2})
+    folder = Refs(mill.warehouse).new_run("toy")
+
+    class FromThreads(toy.Serial):
+        def shards(self, run_folder: Path, spec: toy.StepSpec) -> Iterator[object]:
+            for shard in spec.todo:
+                if shard == 2:
+                    with pytest.raises(StageError, match="died"):
+                        pool.make(run_folder, spec.stage, shard)
+                    raise KeyboardInterrupt
+                yield pool.make(run_folder, spec.stage, shard)
+
+    with toy.installed(mill.dag), Pool(2, folder) as pool:
+        with pytest.raises(KeyboardInterrupt):
+            execute(plan, mill.warehouse, folder, FromThreads(), Log())
+        again = mill.plan()
+        later = Refs(mill.warehouse).new_run("toy")
+        assert execute(again, mill.warehouse, later, pool, Log()).status == "succeeded"
+
+
+def test_no_process_outlives_its_pool(mill: Mill) -> None:
+    before = set(multiprocessing.active_children())
+    with pytest.raises(SourceError):
+        run(mill, 2, mark={"fail_at": 0})
+    assert set(multiprocessing.active_children()) == before
+
+
+def test_a_pool_of_one_works_in_this_process(mill: Mill) -> None:
+    before = set(multiprocessing.active_children())
+    plan = mill.plan()
+    folder = Refs(mill.warehouse).new_run("toy")
+    with toy.installed(mill.dag), Pool(1, folder) as pool:
+        execute(plan, mill.warehouse, folder, pool, Log())
+        assert set(multiprocessing.active_children()) == before
+
+
+def test_the_log_of_a_run_holds_the_traceback_of_a_break(
+    mill: Mill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mill.dag = toy.changed(mill.dag, "mark", run=lambda config, inputs: iter([1 // 0]))
+    with pytest.raises(StageError):
+        run(mill, 1)
+    logged = next(mill.warehouse.root.glob("runs/*/log.txt")).read_text()
+    assert "mark, shard 0/4 failed" in logged
+    assert "ZeroDivisionError" in logged
