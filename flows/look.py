@@ -21,6 +21,9 @@ from storage.reading import Tables
 from storage.tables import TABLES
 from storage.warehouse import Warehouse
 
+COUNTS = 20
+"""Counters that a page shows, the largest first; the manifest has them all."""
+
 Format = Literal["table", "csv", "json", "parquet"]
 
 
@@ -140,6 +143,9 @@ def table_page(tables: Tables, name: str) -> str:
         parts.append(
             "read\n" + "\n".join(f"  {given:<20} {artifact}" for given, artifact, _ in inputs)
         )
+    if manifest.counts():
+        most = list(manifest.counts().items())[:COUNTS]
+        parts.append("counted\n" + "\n".join(f"  {name:<28} {n:>12,}" for name, n in most))
     if drops:
         parts.append("left out\n" + "\n".join(f"  {reason:<28} {n:>12,}" for reason, n in drops))
     if damage.samples:

@@ -17,7 +17,8 @@ from flows.tasks import PrefectExecutor, pool, stopped
 from pipeline.config import load_recipe
 from pipeline.plan import RunPlan, make_plan, preflight
 from pipeline.pool import Pool
-from pipeline.run import Watcher, execute, require_space
+from pipeline.run import Watcher, execute
+from pipeline.space import require_space
 from storage.refs import Refs
 from storage.warehouse import Warehouse
 
@@ -59,7 +60,11 @@ def refresh(
         pool.set(processes)
         stopped.set(Event())
         watcher = Several((PrefectProgress(), *watchers.get()))
-        execute(plan, warehouse, run_folder, PrefectExecutor(size), watcher)
+        try:
+            execute(plan, warehouse, run_folder, PrefectExecutor(size), watcher)
+        except BaseException:
+            stopped.get().set()
+            raise
     return run_folder.name
 
 

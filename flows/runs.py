@@ -12,7 +12,8 @@ from flows.progress import Progress
 from flows.summary import summary
 from pipeline.plan import RunPlan
 from pipeline.pool import Pool
-from pipeline.run import execute, require_space
+from pipeline.run import execute
+from pipeline.space import require_space
 from storage.errors import PipelineError
 from storage.reading import Tables, refresh_catalog
 from storage.refs import Refs, RunRecord, now

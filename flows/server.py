@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def prefect_server(root: Path) -> Iterator[None]:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     server = SubprocessASGIServer()
-    with output_to(root / ".prefect" / "server.log"):
+    with output_to(root / ".prefect" / "server.log"), deaf_to_interrupts():
         server.start()
     try:
         with bound_to_this_process(server), temporary_settings({PREFECT_API_URL: server.api_url}):
@@ -47,6 +48,19 @@ def prefect_server(root: Path) -> Iterator[None]:
         # What is still on its way to the server would find it gone.
         APILogWorker.drain_all(timeout=5)
         server.stop()
+
+
+@contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """Let processes that are started meanwhile never hear of Ctrl-C, which reaches a whole group.
+
+    The server has to last until the run has told it of its end.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Mapping
 from importlib import resources
 from itertools import zip_longest
@@ -21,25 +23,42 @@ def summary(tables: Tables, run: RunRecord, catalog: Path, root: Path) -> str:
     parts = [steps_text(tables, run)]
     if "tuples" in tables.stages:
         parts += [text for text in (examples_text(tables),) if text]
-    recipe = " ".join([run.recipe, *(f"--set {override}" for override in run.overrides)])
-    at = f"--root {root}"
+    sets = [f"--set {override}" for override in run.overrides]
+    at = "" if root == Path("warehouse").absolute() else f" --root {shown_path(root)}"
+    change = " ".join(["plan", run.recipe, *sets, "--set segment.unit=sentence"])
+    ask = (
+        "@relation_counts"
+        if "tuples" in tables.stages
+        else f'"FROM {newest_table(tables)} LIMIT 5"'
+    )
     parts.append(
-        f"Tables: {root}/artifacts   (any DuckDB client: {catalog})\n\n"
+        f"Tables: {shown_path(root / 'artifacts')}   "
+        f"(any DuckDB client: {shown_path(catalog)})\n\n"
         "Try next:\n"
-        f"  relmill show {run.recipe} {at}\n"
-        f'  relmill sql {run.recipe} {at} "{next_query(tables)}"\n'
-        f"  relmill plan {recipe} {at} --set segment.unit=sentence"
+        f"  {program()} show {run.recipe}{at}\n"
+        f"  {program()} sql {run.recipe} {ask}{at}\n"
+        f"  {program()} {change}{at}"
     )
     return "\n" + "\n\n".join(parts)
 
 
-def next_query(tables: Tables) -> str:
-    """Return a question worth asking of the tables that there are."""
-    if "tuples" in tables.stages:
-        return (
-            "SELECT unnest(pids) AS pid, count(*) AS tuples FROM tuples GROUP BY 1 ORDER BY 2 DESC"
-        )
-    return f"SELECT * FROM {list(tables.stages)[-1]} LIMIT 5"
+def newest_table(tables: Tables) -> str:
+    """Return the table that the last step made."""
+    return list(tables.stages)[-1]
+
+
+def program() -> str:
+    """Return how relmill is called here: by name where the shell finds it, else by its path."""
+    called = Path(sys.argv[0])
+    found = shutil.which("relmill")
+    if called.name != "relmill" or (found and Path(found).samefile(called)):
+        return "relmill"
+    return shown_path(called.absolute())
+
+
+def shown_path(path: Path) -> str:
+    """Return a path from the present folder where it lies below, else in full."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def steps_text(tables: Tables, run: RunRecord) -> str:

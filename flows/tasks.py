@@ -28,7 +28,12 @@ committing: ContextVar[Callable[[], Artifact]] = ContextVar("committing")
 
 
 def worth_retrying(_task: Any, _run: Any, state: State[Any]) -> bool:
-    """Whether a failed task gets another try: where disk, memory or a process gave out."""
+    """Whether a failed task gets another try: where disk, memory or a process gave out.
+
+    Not in a run that is stopping: it has ended the processes itself.
+    """
+    if stopped.get().is_set():
+        return False
     error = state.result(raise_on_failure=False)
     return isinstance(error, PipelineError) and error.retryable
 

@@ -51,7 +51,7 @@ def block_text(head: str, rows: list[dict[str, Any]]) -> str:
 
 def one_row(row: Mapping[str, Any]) -> list[str]:
     """Return one row as a line a column."""
-    return [f"{name:<16} {str(value)[:400]}" for name, value in row.items()]
+    return [f"{name:<16} {' '.join(str(value).split())[:400]}" for name, value in row.items()]
 
 
 def no_page(tables: Tables, title: str) -> ConfigError:

@@ -122,7 +122,7 @@ def make_plan(
         else:
             artifacts = {s.stage.name: s.artifact for s in steps.values() if s.artifact}
             judge(step, before, warehouse, artifacts, each.name in forced)
-        step.last_seconds = before.seconds if before else None
+        step.last_seconds = last_seconds(each, before, warehouse)
         steps[each.name] = step
     plan = RunPlan(recipe, target.name, list(steps.values()))
     if only:
@@ -150,22 +150,30 @@ def shards_of(each: Stage, config: StageConfig, recipe: Recipe) -> list[Shard]:
     return [Shard(index, cut) for index in range(cut.count)]
 
 
-def previous_steps(recipe: str, warehouse: Warehouse) -> Mapping[str, str]:
-    """Return the artifacts of the recipe's newest run that has any, by stage."""
+def previous_steps(recipe: str, warehouse: Warehouse) -> dict[str, str]:
+    """Return the artifact that each stage last had in a run of the recipe."""
+    steps: dict[str, str] = {}
     for run in Refs(warehouse).runs():
-        if run.recipe == recipe and run.steps:
-            return run.steps
-    return {}
+        if run.recipe == recipe:
+            steps = {**run.steps, **steps}
+    return steps
 
 
 def previous_manifest(
     each: Stage, warehouse: Warehouse, previous: Mapping[str, str]
 ) -> Manifest | None:
-    """Return how the stage was last made: for this recipe, or else for any."""
-    if each.name in previous and (mine := warehouse.named(previous[each.name])).complete:
-        return mine.manifest()
-    newest = warehouse.complete(each.name)
-    return newest[0].manifest() if newest else None
+    """Return how the stage was last made for a recipe; None where it never was, or was pruned."""
+    if each.name not in previous:
+        return None
+    artifact = warehouse.named(previous[each.name])
+    return artifact.manifest() if artifact.complete else None
+
+
+def last_seconds(each: Stage, before: Manifest | None, warehouse: Warehouse) -> float | None:
+    """Return how long a stage took when it was last made, for this recipe or else for any."""
+    if before is None and (complete := warehouse.complete(each.name)):
+        before = complete[0].manifest()
+    return before.seconds if before else None
 
 
 def read_name(read: Read) -> str:

@@ -18,6 +18,7 @@ from stages.base import (
     Stage,
     StageConfig,
     by_page,
+    runtime,
     span_of,
 )
 from storage.lookup import Lookup, pair_keys
@@ -49,7 +50,7 @@ class AlignConfig(StageConfig):
     min_triples: int = Field(
         4, ge=0, description="labels that the pairs of a document of the unit paragraph must have"
     )
-    shards: ShardCounts = Field(ShardCounts(), description="set by the recipe's own `shards`")
+    shards: ShardCounts = runtime(ShardCounts(), description="set by the recipe's own `shards`")
 
 
 @dataclass(frozen=True)

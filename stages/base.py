@@ -227,9 +227,12 @@ class Inputs:
     def keep(self, name: str) -> Path:
         """Return the path of a file to be kept beside the parts; give it a name of its own."""
         self._files.mkdir(parents=True, exist_ok=True)
+        path = self._files / name
         if name not in self.kept:
             self.kept.append(name)
-        return self._files / name
+            # What an interrupted run left may be a link into another artifact: never write into it.
+            path.unlink(missing_ok=True)
+        return path
 
     def drop(self, reason: str, key: object, count: int = 1) -> None:
         """Count `count` rows that are left out under a reason; a few keys are kept as samples."""

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from stages.base import Inputs, Rows, ShardCounts, Stage, StageConfig, runtime
-from stages.raw import pack_wikidata, pack_wikipedia
+from stages.raw import MULTISTREAM, pack_wikidata, pack_wikipedia
 from storage.errors import ConfigError, SourceError
-from storage.fingerprint import file_digest
+from storage.fingerprint import file_digest, fingerprint
 from storage.tables import SITE, SOURCES
 
 Kind = Literal["wikipedia", "wikidata", "truth", "gold"]
@@ -33,8 +33,9 @@ class FetchConfig(StageConfig):
     """Where the dumps are. A relative path counts from the folder where relmill starts."""
 
     wikipedia: str | list[str] = Field(
-        description="dump of a wiki: path or URL of pages-articles XML (bz2, gz, zst or plain; "
-        "with its multistream index beside it, it is read in place), or several, or sample:SEED",
+        description="pages-articles XML of a wiki: path or URL (downloaded once: name a dated "
+        "dump), bz2, gz, zst or plain; a multistream dump with its index beside it is read in "
+        "place; or several; or sample:SEED",
     )
     wikidata: str | list[str] = Field(
         description="JSON dump of Wikidata, one entity a line: path or URL, or several, or "
@@ -193,21 +194,35 @@ def obtain(raw: Raw, config: FetchConfig, inputs: Inputs) -> Path:
         return made_up(raw.kind, raw.seed, inputs)
     if not raw.is_url:
         return raw.path
+    folder = inputs.downloads / fingerprint(raw.location)
+    target = folder / Path(urlsplit(raw.location).path).name
+    for url in (raw.location, *index_urls(raw.location)):
+        path = folder / Path(urlsplit(url).path).name
+        if not path.is_file():
+            get(url, path, config, inputs)
+    return target
+
+
+def get(url: str, target: Path, config: FetchConfig, inputs: Inputs) -> None:
+    """Download a file and compare it with the checksum that its publisher states."""
     from stages.wiki.download import download, dump_checksum
 
-    name = Path(urlsplit(raw.location).path).name
-    target = inputs.downloads / name
-    if not target.is_file():
-        checksum = dump_checksum(raw.location, timeout=config.timeout)
-        inputs.log.info("%s: downloading %s", raw.label, raw.location)
-        download(
-            raw.location,
-            target,
-            checksum=checksum,
-            timeout=config.timeout,
-            progress=lambda done, size: inputs.report(downloaded(name, done, size)),
-        )
-    return target
+    checksum = dump_checksum(url, timeout=config.timeout)
+    inputs.log.info("downloading %s", url)
+    download(
+        url,
+        target,
+        checksum=checksum,
+        timeout=config.timeout,
+        progress=lambda done, size: inputs.report(downloaded(target.name, done, size)),
+    )
+
+
+def index_urls(url: str) -> list[str]:
+    """Return the address of the index that Wikimedia lays beside a multistream dump, if any."""
+    if not url.endswith(MULTISTREAM):
+        return []
+    return [f"{url.removesuffix('.xml.bz2')}-index.txt.bz2"]
 
 
 def downloaded(name: str, done: int, size: int | None) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
 from stages.base import Inputs, Pending, Rows, ShardCounts, Share, Stage, StageConfig, runtime
 from stages.raw import shard_records
@@ -25,7 +24,7 @@ class ParseWikidataConfig(StageConfig):
     max_damaged_share: Share = runtime(
         0.001, description="share of entities that may be damaged; more, and more than 10, stop"
     )
-    shards: ShardCounts = Field(ShardCounts(), description="set by the recipe's own `shards`")
+    shards: ShardCounts = runtime(ShardCounts(), description="set by the recipe's own `shards`")
 
 
 def parse_wikidata(config: ParseWikidataConfig, inputs: Inputs) -> Iterator[Rows]:
@@ -82,6 +81,8 @@ def add_entity(
     entity: Entity, pending: Pending, statements: StatementLookup, inputs: Inputs
 ) -> None:
     """Add the rows of one entity to the tables of its kind."""
+    for message in entity.unread:
+        inputs.drop("unreadable_statement", f"{entity.id}: {message}")
     if entity.kind == "redirect":
         pending.add(ITEM_REDIRECTS, (entity.id, entity.redirect_to))
     elif entity.kind == "property":
@@ -97,8 +98,6 @@ def add_item(entity: Entity, pending: Pending, statements: StatementLookup, inpu
     """Add an item and its statements."""
     if entity.label is None:
         inputs.count("item_without_label")
-    for message in entity.unread:
-        inputs.drop("unreadable_statement", f"{entity.id}: {message}")
     names = (entity.label, entity.description, entity.aliases)
     pending.add(ITEMS, (entity.id, *names, entity.sitelink_title, entity.instance_of))
     for s in entity.statements:

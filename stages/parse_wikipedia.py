@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
 from stages.base import Inputs, Pending, Rows, ShardCounts, Share, Stage, StageConfig, runtime
 from stages.raw import shard_records
 from storage.errors import StageError
@@ -27,7 +25,7 @@ class ParseWikipediaConfig(StageConfig):
         0.001,
         description="share of pages that may be damaged; more, and more than 10, stop the run",
     )
-    shards: ShardCounts = Field(ShardCounts(), description="set by the recipe's own `shards`")
+    shards: ShardCounts = runtime(ShardCounts(), description="set by the recipe's own `shards`")
 
 
 def parse_wikipedia(config: ParseWikipediaConfig, inputs: Inputs) -> Iterator[Rows]:

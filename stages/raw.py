@@ -85,6 +85,7 @@ def pack_wikipedia(
             limit=limit,
             progress=lambda count, size: inputs.report(packed(label, count, size)),
         )
+    count_open_end(label, pages.complete, limit, inputs)
     keep_index(label, RawFile(None, index.to_json()), inputs)
     return Packed(index.records, index.header)
 
@@ -101,14 +102,23 @@ def pack_wikidata(label: str, dump: Path, shards: Shards, inputs: Inputs) -> Pac
 
     with open_dump(dump) as stream:
         out = inputs.keep(f"{label}.frames")
+        entities = entity_records(stream, dump.name)
         index = pack(
-            entity_records(stream, dump.name),
+            entities,
             shards.of,
             out,
             progress=lambda count, size: inputs.report(packed(label, count, size)),
         )
+    count_open_end(label, entities.complete, None, inputs)
     keep_index(label, RawFile(None, index.to_json()), inputs)
     return Packed(index.records, "")
+
+
+def count_open_end(label: str, complete: bool | None, limit: int | None, inputs: Inputs) -> None:
+    """Count a dump that ends without its last tag or bracket: it may have been cut off there."""
+    if complete is False and limit is None:
+        inputs.count(f"{label} has no end")
+        inputs.log.warning("%s ends without its closing tag or bracket", label)
 
 
 def packed(label: str, count: int, size: int) -> str:

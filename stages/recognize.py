@@ -135,11 +135,15 @@ def facts(config: RecognizeConfig) -> dict[str, str]:
     if Path(name).is_dir():
         files = sorted(path for path in Path(name).rglob("*") if path.is_file())
         return {"model": fingerprint([[str(p.relative_to(name)), file_digest(p)] for p in files])}
-    return {"model": installed_version(name)}
+    return {"model": installed_version(name, name)}
 
 
-def installed_version(name: str) -> str:
+def installed_version(name: str, wanted: str) -> str:
     """Return the version of an installed spaCy pipeline.
+
+    Args:
+        name: Name of its package.
+        wanted: What `spacy download` would be asked for.
 
     Raises:
         ConfigError: If it is not installed, with the command that installs it.
@@ -149,7 +153,7 @@ def installed_version(name: str) -> str:
     except metadata.PackageNotFoundError as error:
         raise ConfigError(
             f"the spaCy model {name!r} is not installed",
-            mend=f"Install it: python -m spacy download {name}; or do without NER: "
+            mend=f"Install it: python -m spacy download {wanted}; or do without NER: "
             "--set recognize.model=blank",
         ) from error
 
@@ -163,11 +167,12 @@ def check(config: RecognizeConfig) -> None:
     name, _, version = config.model.partition("==")
     if name == "blank" or Path(name).is_dir():
         return
-    here = installed_version(name)
+    wanted = f"{name}-{version} --direct" if version else name
+    here = installed_version(name, wanted)
     if version and here != version:
         raise ConfigError(
             f"the spaCy model {name} is installed in version {here}, the recipe wants {version}",
-            mend=f"Install that one: python -m spacy download {name}-{version} --direct",
+            mend=f"Install that one: python -m spacy download {wanted}",
         )
 
 

@@ -164,7 +164,8 @@ class Refs:
         """Return the artifacts that nothing holds back.
 
         Held back are the artifacts of each tag, of the last `keep_runs` successful runs of each
-        recipe, of runs that are under way, and whatever changed less than `grace` ago.
+        recipe, of runs that are under way, whatever changed less than `grace` ago, and whatever is
+        being made.
         """
         held = {name for tag in self.tags() for name in tag.steps.values()}
         kept: dict[str, int] = {}
@@ -177,7 +178,9 @@ class Refs:
         return [
             artifact
             for artifact in self.warehouse.artifacts()
-            if artifact.name not in held and last_change(artifact.folder) < youngest
+            if artifact.name not in held
+            and last_change(artifact.folder) < youngest
+            and not self.warehouse.is_locked(artifact.name)
         ]
 
 

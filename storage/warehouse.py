@@ -224,7 +224,7 @@ class Artifact:
     def put_manifest(self, manifest: Manifest) -> None:
         """Complete the artifact, and sweep what was half made."""
         shutil.rmtree(self.folder / "scratch", ignore_errors=True)
-        for stray in self.folder.glob("*/.aside-*"):
+        for stray in (*self.folder.glob(".aside-*"), *self.folder.glob("*/.aside-*")):
             stray.unlink(missing_ok=True)
         write_json(self.folder / "manifest.json", manifest)
 

@@ -26,6 +26,7 @@ settings.register_profile(
 settings.load_profile("relmill")
 
 Given = pa.Table | Sequence[Mapping[str, Any]] | InputTable
+ONE_SHARD = Shard(0, Shards())
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -96,7 +97,7 @@ def run_stage(tmp_path_factory: pytest.TempPathFactory) -> RunStage:
         config: StageConfig,
         given: Mapping[Table, Given],
         *,
-        shard: Shard = Shard(0, Shards()),
+        shard: Shard = ONE_SHARD,
         seed: str = "0",
     ) -> Outcome:
         folder = tmp_path_factory.mktemp("stage")

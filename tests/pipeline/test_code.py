@@ -134,10 +134,14 @@ def test_a_path_that_ends_like_a_toml_file_is_only_a_string(write: Write) -> Non
 
 
 def test_of_storage_only_the_spans_count() -> None:
-    names = set(code.first_party_imports(code.ast.parse(
-        "from storage.spans import Span\nfrom storage.tables import PAGES\nfrom storage import spans\n"
-        "import numpy\nfrom pipeline.dag import DAG\n"
-    )))
+    text = """
+        from storage.spans import Span
+        from storage.tables import PAGES
+        from storage import spans
+        from pipeline.dag import DAG
+        import numpy
+    """
+    names = set(code.first_party_imports(code.ast.parse(textwrap.dedent(text))))
     assert names == {"storage.spans"}
 
 

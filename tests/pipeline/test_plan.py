@@ -150,7 +150,7 @@ def test_a_forced_step_below_a_stale_one_is_forced_all_the_same(mill: Mill) -> N
 
 
 def test_forcing_a_stage_that_is_not_there_names_the_nearest(mill: Mill) -> None:
-    with pytest.raises(ConfigError, match="no stage 'marc'. Did you mean mark"):
+    with pytest.raises(ConfigError, match=r"no stage 'marc'\. Did you mean mark"):
         mill.plan(force=["marc"])
 
 

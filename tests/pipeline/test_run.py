@@ -12,7 +12,9 @@ import pytest
 
 import storage.refs
 import storage.warehouse
-from pipeline.run import require_space
+from pipeline.plan import RunPlan
+from pipeline.run import execute
+from pipeline.space import require_space
 from stages.base import Inputs
 from storage.errors import PlanError, SchemaError, SourceError, StageError
 from storage.refs import Refs, RunRecord
@@ -215,21 +217,17 @@ def test_two_runs_at_once_on_one_root_both_end_well(mill: Mill) -> None:
     ended: list[RunRecord] = []
     made: list[tuple[str, int]] = []
 
-    def execute() -> None:
+    def run(plan: RunPlan) -> None:
         serial = Serial()
+        folder = Refs(mill.warehouse).new_run("toy")
         together.wait()
-        ended.append(toy.execute(mill_plan, mill.warehouse, folder(), serial, Log()))
+        ended.append(execute(plan, mill.warehouse, folder, serial, Log()))
         made.extend(serial.made)
 
-    def folder() -> Path:
-        return Refs(mill.warehouse).new_run("toy")
-
-    plans = [mill.plan(), mill.plan()]
-    threads = []
+    threads = [threading.Thread(target=run, args=[mill.plan()]) for _ in range(2)]
     with toy.installed(mill.dag):
-        for mill_plan in plans:
-            threads.append(threading.Thread(target=execute))
-            threads[-1].start()
+        for thread in threads:
+            thread.start()
         for thread in threads:
             thread.join()
     assert [run.status for run in ended] == ["succeeded", "succeeded"]
@@ -297,7 +295,7 @@ def test_reading_a_table_without_saying_so_is_an_error(mill: Mill) -> None:
         yield toy.MARKS, inputs.rows(toy.TALLIES)
 
     mill.dag = changed(mill.dag, "mark", run=sneaky)
-    with pytest.raises(PlanError, match="mark, shard 0/4: the stage reads tallies without saying so"):
+    with pytest.raises(PlanError, match="mark, shard 0/4: the stage reads tallies without"):
         mill.run()
 
 

@@ -100,7 +100,7 @@ def test_a_change_that_leaves_the_bytes_alone_runs_that_step_alone(
         assert mill.run(**{f"s{change}": {"cap": 999}}).made == [f"s{change}"]
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(
     shards=st.tuples(*[st.fixed_dictionaries({
         "page": st.integers(1, 5), "item": st.integers(1, 3),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -201,11 +201,12 @@ def installed(dag: Sequence[Stage] = DAG) -> Iterator[None]:
 
 
 _begin_process = pipeline.pool.begin_process
+_for_good = ExitStack()
 
 
 def begin_process_with_toy(run_folder: Path) -> None:
     """Set a worker process up that knows the toy pipeline in place of the real one."""
-    installed(DAG).__enter__()
+    _for_good.enter_context(installed(DAG))
     _begin_process(run_folder)
 
 

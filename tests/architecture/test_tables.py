@@ -1,0 +1,69 @@
+"""Tables: one writer each, every column explained, every stage and table wired up."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pipeline.dag import DAG, parents
+from pipeline.plan import read_name
+from stages.base import Stage, table_of
+from storage.table import Table
+from storage.tables import TABLES
+
+EACH_TABLE = pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+EACH_STAGE = pytest.mark.parametrize("stage", DAG, ids=[s.name for s in DAG])
+
+
+@EACH_TABLE
+def test_a_table_has_one_writer(table: Table) -> None:
+    assert len([s.name for s in DAG if table in s.writes]) == 1
+
+
+@EACH_TABLE
+def test_every_column_has_a_meaning_and_every_row_a_name(table: Table) -> None:
+    assert table.one_row_per
+    for column in table.columns:
+        assert len(column.meaning.split()) >= 2, f"{table.name}.{column.name}"
+
+
+@EACH_TABLE
+def test_key_and_identity_are_columns_that_are_never_null(table: Table) -> None:
+    columns = {c.name: c for c in table.columns}
+    assert len(columns) == len(table.columns)
+    assert table.key
+    assert all(not columns[name].nullable for name in table.key)
+    assert set(table.identity) <= set(columns)
+
+
+@EACH_TABLE
+def test_names_of_tables_are_plural_nouns_and_those_of_columns_plain(table: Table) -> None:
+    assert re.fullmatch(r"[a-z_]+s|site", table.name)
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", c.name) for c in table.columns)
+
+
+@EACH_STAGE
+def test_a_stage_writes_tables_of_one_axis(stage: Stage) -> None:
+    assert {table.axis for table in stage.writes} == {stage.axis}
+    assert (stage.axis == "source") == (stage.pieces is not None)
+
+
+@EACH_STAGE
+def test_a_stage_reads_only_what_an_earlier_one_writes(stage: Stage) -> None:
+    earlier = DAG[: DAG.index(stage)]
+    written = {table.name for s in earlier for table in s.writes}
+    assert {table_of(read).name for read in stage.reads} <= written
+    assert all(parent in earlier for parent in parents(stage))
+    assert len({read_name(read) for read in stage.reads}) == len(stage.reads)
+
+
+@EACH_STAGE
+def test_a_stage_says_what_it_drops_and_counts_from_1(stage: Stage) -> None:
+    assert stage.version >= 1
+    assert stage.run.__doc__
+    assert stage.run.__module__ == f"stages.{stage.name}"
+
+
+def test_names_of_stages_are_their_own() -> None:
+    assert len({s.name for s in DAG}) == len(DAG)
