@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from flows.options import RecipeName, Root, Sets, To, warehouse_at
 from pipeline.config import builtin_recipes, describe, load_recipe
 from pipeline.dag import stage as stage_named
 from pipeline.draw import mermaid
-from pipeline.plan import make_plan, preflight
+from pipeline.plan import make_plan
 from storage.errors import ConfigError, PipelineError
 
 EXIT_STALE = 3
@@ -113,26 +114,13 @@ def run(
     ] = False,
 ) -> None:
     """Make what is stale, and nothing else. Run it again after any stop: it goes on from there."""
-    from flows.runs import run_plan
+    from flows import runs
 
-    warehouse = warehouse_at(root)
-    loaded = load_recipe(recipe, sets or [])
-    made = make_plan(loaded, warehouse, to=to, only=only, force=force or [])
-    preflight(made.steps)
-    warehouse.require_writable()
-    again = " ".join(["relmill", *sys.argv[1:]])
+    request = runs.Request(recipe, sets or [], to, only, force or [])
     try:
-        run_plan(
-            made,
-            warehouse,
-            recipe,
-            to,
-            only,
-            force or [],
-            workers or os.cpu_count() or 1,
-            in_process,
-        )
+        runs.run(request, warehouse_at(root), workers or os.cpu_count() or 1, in_process)
     except KeyboardInterrupt:
+        again = shlex.join(["relmill", *sys.argv[1:]])
         typer.echo(f"\nStopped. What was finished is kept; go on with: {again}", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
 

@@ -97,9 +97,8 @@ def saved_question(name: str) -> str:
         ConfigError: If there is none of that name.
     """
     folder = resources.files("storage") / "queries"
-    known = sorted(
-        Path(f.name).stem for f in folder.iterdir() if "$" not in f.read_text(encoding="utf-8")
-    )
+    files = (f for f in folder.iterdir() if f.name.endswith(".sql"))
+    known = sorted(Path(f.name).stem for f in files if "$" not in f.read_text(encoding="utf-8"))
     if name not in known:
         raise ConfigError(
             f"there is no saved question {name!r}", mend=f"Saved: @{', @'.join(known)}"

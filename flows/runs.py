@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 
 from rich.console import Console
 
 from flows.progress import Progress
 from flows.summary import summary
-from pipeline.plan import RunPlan
+from pipeline.config import load_recipe
+from pipeline.plan import RunPlan, make_plan, preflight
 from pipeline.pool import Pool
 from pipeline.run import execute
 from pipeline.space import require_space
@@ -20,59 +20,67 @@ from storage.refs import Refs, RunRecord, now
 from storage.warehouse import Warehouse
 
 
-def run_plan(
-    plan: RunPlan,
-    warehouse: Warehouse,
-    recipe: str,
-    to: str | None,
-    only: str | None,
-    force: Sequence[str],
-    workers: int,
-    in_process: bool,
-) -> None:
+@dataclass(frozen=True)
+class Request:
+    """What a person asks to be made, as the flow `refresh` takes it too."""
+
+    recipe: str
+    overrides: list[str]
+    to: str | None = None
+    only: str | None = None
+    force: list[str] = field(default_factory=list)
+
+    def plan(self, warehouse: Warehouse) -> RunPlan:
+        """Return what it comes to in a warehouse."""
+        recipe = load_recipe(self.recipe, self.overrides)
+        return make_plan(recipe, warehouse, to=self.to, only=self.only, force=self.force)
+
+
+def run(request: Request, warehouse: Warehouse, workers: int, in_process: bool) -> None:
     """Make what is stale and show what came of it; with nothing stale, say so at once.
 
     Raises:
         PipelineError: As the run has it.
     """
     console = Console(highlight=False, soft_wrap=True)
+    plan = request.plan(warehouse)
+    preflight(plan.steps)
+    warehouse.require_writable()
     if not plan.stale:
         pin(plan, warehouse)
         console.print(f"Everything is current: {len(plan.steps)} steps, nothing to do.")
-        console.print(f"Look at the tables: relmill show {recipe} --root {warehouse.root}")
+        console.print(f"Look at the tables: relmill show {request.recipe} --root {warehouse.root}")
         return
     require_space(plan, warehouse)
-    with Progress(console) as progress:
-        if in_process:
-            folder = Refs(warehouse).new_run(plan.recipe.name)
-            with Pool(workers, folder) as pool:
-                execute(plan, warehouse, folder, pool, progress)
-            run_id = folder.name
-        else:
-            run_id = through_prefect(
-                progress,
-                warehouse.root,
-                workers,
-                recipe=recipe,
-                overrides=list(plan.recipe.overrides),
-                to=to,
-                only=only,
-                force=list(force),
-            )
-    catalog = refresh_catalog(warehouse)
-    record = Refs(warehouse).find_run(run_id)
+    go = in_this_process if in_process else through_prefect
+    record = Refs(warehouse).find_run(go(request, plan, warehouse, workers, console))
     tables = Tables((warehouse.named(name) for name in record.steps.values()), plan.recipe.name)
+    catalog = refresh_catalog(warehouse)
     console.print(summary(tables, record, catalog, warehouse.root), markup=False)
 
 
-def through_prefect(progress: Progress, root: Path, workers: int, **parameters: Any) -> str:
-    """Run the flow `refresh` and return the id of the run."""
+def in_this_process(
+    _request: Request, plan: RunPlan, warehouse: Warehouse, workers: int, console: Console
+) -> str:
+    """Carry a plan out without Prefect and return the id of the run."""
+    folder = Refs(warehouse).new_run(plan.recipe.name)
+    with Progress(console) as progress, Pool(workers, folder) as pool:
+        execute(plan, warehouse, folder, pool, progress)
+    return folder.name
+
+
+def through_prefect(
+    request: Request, _plan: RunPlan, warehouse: Warehouse, workers: int, console: Console
+) -> str:
+    """Run the flow `refresh`, which plans once more, and return the id of the run."""
     from flows.server import prefect_server
 
-    with prefect_server(root):
-        from flows.refresh import run_refresh
-
-        return run_refresh(progress, workers, root=str(root), **parameters)
+    with ExitStack() as stack:
+        with console.status("Starting Prefect ..."):
+            stack.enter_context(prefect_server(warehouse.root))
+            from flows.refresh import run_refresh
+        progress = stack.enter_context(Progress(console))
+        return run_refresh(progress, workers, root=str(warehouse.root), **asdict(request))
 
 
 def pin(plan: RunPlan, warehouse: Warehouse) -> None:
@@ -83,7 +91,7 @@ def pin(plan: RunPlan, warehouse: Warehouse) -> None:
     refs = Refs(warehouse)
     steps = {s.stage.name: s.artifact.name for s in plan.steps if s.artifact is not None}
     try:
-        if refs.newest(plan.recipe.name).steps == steps:
+        if steps.items() <= refs.newest(plan.recipe.name).steps.items():
             return
     except PipelineError:
         pass

@@ -70,25 +70,49 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     values = read_toml(path)
     for override in overrides:
         put_override(values, override)
+    origin = Origin(path, tuple(overrides))
     stages = {stage.name: stage.config for stage in DAG}
     wide_names = list(RecipeWide.model_fields)
     for key in values:
         if key not in stages and key not in wide_names:
-            raise unknown("section or value", key, [*wide_names, *stages]).at(str(path))
-    wide = checked(RecipeWide, {k: values[k] for k in wide_names if k in values}, str(path), "")
+            raise unknown("section or value", key, [*wide_names, *stages]).at(origin.of(key))
+    wide = checked(RecipeWide, {k: values[k] for k in wide_names if k in values}, origin, "")
     configs = {}
     for stage, kind in stages.items():
         section = values.get(stage, {})
         if not isinstance(section, dict):
             raise ConfigError(
                 f"{stage} is {section!r}, but it is a section",
-                where=str(path),
+                where=origin.of(stage),
                 mend=f"Write [{stage}] and its values below it",
             )
         shared = {"seed": wide.seed, "shards": wide.shards}
         inherited = {key: value for key, value in shared.items() if key in kind.model_fields}
-        configs[stage] = checked(kind, {**as_json(inherited), **section}, str(path), stage)
+        for key in inherited:
+            if key in section:
+                raise ConfigError(
+                    f"{stage}.{key} is the same for all stages",
+                    where=origin.of(f"{stage}.{key}"),
+                    mend=f"Set it for the whole recipe: {key}, not {stage}.{key}",
+                )
+        configs[stage] = checked(kind, {**as_json(inherited), **section}, origin, stage)
     return Recipe(path.stem, tuple(overrides), wide, configs, name)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the values of a recipe come from: its file, and what was put over it."""
+
+    path: Path
+    overrides: tuple[str, ...]
+
+    def of(self, dotted: str) -> str:
+        """Return where a value was set: the last `--set` that names it, or else the file."""
+        for override in reversed(self.overrides):
+            key = override.partition("=")[0].strip()
+            if key == dotted or key.startswith(f"{dotted}.") or dotted.startswith(f"{key}."):
+                return f"--set {override}"
+        return str(self.path)
 
 
 def find_recipe(name: str) -> Path:
@@ -105,7 +129,10 @@ def find_recipe(name: str) -> Path:
         return path
     if path.suffix == ".toml":
         raise ConfigError(f"there is no recipe file {name}", mend="Check the path")
-    raise unknown("recipe", name, builtins)
+    error = unknown("recipe", name, builtins)
+    raise ConfigError(
+        error.what, mend=f"{error.mend}. A recipe of your own is a path that ends in .toml"
+    )
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -117,7 +144,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"no TOML: {error}", where=str(path)) from error
+        raise ConfigError(
+            f"no TOML: {error}", where=str(path), mend="Mend the file there: see https://toml.io"
+        ) from error
 
 
 def put_override(values: dict[str, Any], override: str) -> None:
@@ -141,11 +170,14 @@ def put_override(values: dict[str, Any], override: str) -> None:
     for step in steps[:-1]:
         inner = inner.setdefault(step, {})
         if not isinstance(inner, dict):
-            raise ConfigError(f"--set {override!r}: {step} is a value, not a section")
+            raise ConfigError(
+                f"--set {override!r}: {step} is a value, not a section",
+                mend="For example: --set recognize.model=blank",
+            )
     inner[steps[-1]] = value
 
 
-def checked(kind: type[Config], section: dict[str, Any], where: str, stage: str) -> Config:
+def checked(kind: type[Config], section: dict[str, Any], origin: Origin, stage: str) -> Config:
     """Check the values of one section and return them typed.
 
     Raises:
@@ -155,29 +187,33 @@ def checked(kind: type[Config], section: dict[str, Any], where: str, stage: str)
         # Through JSON, because only there does pydantic's strict mode take lists for tuples.
         return kind.model_validate_json(json.dumps(section, default=str))
     except ValidationError as error:
-        raise config_error(error, kind, where, stage) from error
+        raise config_error(error, kind, origin, stage) from error
 
 
 def config_error(
-    error: ValidationError, kind: type[BaseModel], where: str, stage: str
+    error: ValidationError, kind: type[BaseModel], origin: Origin, stage: str
 ) -> PipelineError:
     """Return pydantic's first complaint in our words."""
     first = error.errors(include_url=False)[0]
     path, inner = place(first["loc"], kind)
     dotted = ".".join([stage, *path] if stage else path)
+    where = origin.of(dotted)
     if first["type"] == "extra_forbidden":
         before = dotted.rpartition(".")[0]
         names = [f"{before}.{name}" if before else name for name in inner.model_fields]
         return unknown("value", dotted, names).at(where)
     if first["type"] == "missing":
         return ConfigError(f"{dotted} is missing", where=where, mend=f"Set it: --set {dotted}=...")
-    field = kind.model_fields.get(path[0]) if path else None
+    mend = f"See `{' '.join(['relmill config tiny', stage]).strip()}` for every value and its range"
+    if first["type"] == "value_error":
+        # Two values that do not go together: the config's own words name both.
+        return ConfigError(f"{dotted}: {first['ctx']['error']}", where=where, mend=mend)
+    field = inner.model_fields.get(path[-1]) if path else None
     says = f"; {dotted}: {field.description}" if field and field.description else ""
-    return ConfigError(
-        f"{dotted} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}{says}",
-        where=where,
-        mend=f"See `relmill config tiny {stage}` for every value and its range" if stage else "",
-    )
+    wrong = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+    if first["type"] == "model_type":
+        wrong = f"input should be a section: set {dotted}.NAME"
+    return ConfigError(f"{dotted} is {first['input']!r}: {wrong}{says}", where=where, mend=mend)
 
 
 def place(

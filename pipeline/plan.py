@@ -104,8 +104,11 @@ def make_plan(
         force: Stages to be made again even though they are current.
 
     Raises:
-        PlanError: With `only`, if something that the stage depends on is stale.
+        PlanError: With `only`, if something that the stage depends on is stale; if `force` names a
+            stage that is left out.
     """
+    if to and only:
+        raise PlanError("--to and --only exclude each other", mend="Leave one of them out")
     forced = {stage(name).name for name in force}
     last = only or to
     target = stage(last) if last else DAG[-1]
@@ -125,6 +128,8 @@ def make_plan(
         step.last_seconds = last_seconds(each, before, warehouse)
         steps[each.name] = step
     plan = RunPlan(recipe, target.name, list(steps.values()))
+    for name in forced:
+        plan.step(name)
     if only:
         require_only(plan, only)
     return plan
@@ -249,7 +254,8 @@ def judge(
     step.todo = [s.index for s in step.shards if s.index not in mine | others]
     if mine:
         step.verdict = Verdict.PARTIAL
-        step.reasons = [f"{len(step.todo)} of {len(step.shards)} shards missing"]
+        missing = f"{len(step.todo)} of {len(step.shards)} shards missing"
+        step.reasons = [missing if step.todo else "all shards are there, yet to be committed"]
     else:
         step.verdict, step.reasons = difference(
             step.stage, step.config, step.shards[0].shards, before, build.inputs

@@ -91,7 +91,12 @@ class Pool:
                     initializer=begin_process,
                     initargs=(run_folder,),
                 )
-            return self._executor.submit(run_shard, run_folder, stage, shard)
+            # A process begins here: deaf to Ctrl-C from its first moment, before any code of ours.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                return self._executor.submit(run_shard, run_folder, stage, shard)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _died(self, stage: str, shard: int) -> PassingError:
         with self._lock:
@@ -106,8 +111,7 @@ class Pool:
 
 
 def begin_process(run_folder: Path) -> None:
-    """Set a worker process up: log to the run, leave Ctrl-C to the parent, die with the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Set a worker process up: log to the run, die with the parent."""
     log_to(run_folder)
     parent = multiprocessing.parent_process()
 
