@@ -19,7 +19,7 @@ from pipeline.config import builtin_recipes, describe, load_recipe
 from pipeline.dag import stage as stage_named
 from pipeline.draw import mermaid
 from pipeline.plan import make_plan
-from storage.errors import ConfigError, PipelineError
+from storage.errors import ConfigError, PassingError, PipelineError
 
 EXIT_STALE = 3
 EXIT_INTERRUPTED = 130
@@ -39,6 +39,18 @@ class Commands(TyperGroup):
             # The reader, `head` say, has seen enough.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+        except OSError as error:
+            typer.echo(f"PassingError: {refused(error)}", err=True)
+            raise typer.Exit(PassingError.exit_code) from error
+
+
+def refused(error: OSError) -> PassingError:
+    """Return the error for a disk that refused a command."""
+    return PassingError(
+        f"the disk refused: {error.strerror or error}",
+        where=str(error.filename or ""),
+        mend="Free some space or mend the disk, then run the same command again",
+    )
 
 
 app = typer.Typer(

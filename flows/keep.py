@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,12 +15,18 @@ from storage.reading import refresh_catalog
 from storage.refs import Refs, freed_bytes, remove
 
 
+def run_name(recipe: str) -> str:
+    """Return the name under which the runs of a recipe are kept; its file may be gone by now."""
+    return Path(recipe).stem if recipe.endswith(".toml") else recipe
+
+
 def log(
     recipe: Annotated[str | None, typer.Argument(help="Runs of this recipe only.")] = None,
     root: Root = None,
 ) -> None:
     """List the runs, the newest first: when, what was made, what became of them."""
-    runs = [r for r in Refs(warehouse_at(root)).runs() if recipe in (None, r.recipe)]
+    wanted = recipe and run_name(recipe)
+    runs = [r for r in Refs(warehouse_at(root)).runs() if wanted in (None, r.recipe)]
     rows = [
         (r.id, r.status, r.target, ", ".join(r.made) or "-", " ".join(r.overrides), r.error)
         for r in runs
@@ -45,7 +52,8 @@ def tag(
         refs.remove_tag(name)
         typer.echo(f"{name} is no tag any more")
     else:
-        made = refs.tag(name, refs.find_run(run) if run else refs.newest(recipe or name))
+        chosen = refs.find_run(run) if run else refs.newest(run_name(recipe or name))
+        made = refs.tag(name, chosen)
         typer.echo(f"{made.name} names the tables of {made.run}")
     refresh_catalog(warehouse)
 
@@ -73,7 +81,7 @@ def prune(
             remove(artifact)
     verb = "removed" if yes else "would go; run again with --yes to remove them"
     typer.echo(f"{len(doomed)} artifacts, {size(freed)} {verb}")
-    if yes:
+    if yes and doomed:
         refresh_catalog(warehouse)
 
 
@@ -88,14 +96,17 @@ def verify(
     if recipe is None:
         chosen = [a for a in warehouse.artifacts() if a.complete]
     else:
-        chosen = [warehouse.named(n) for n in Refs(warehouse).newest(recipe).steps.values()]
+        steps = Refs(warehouse).newest(run_name(recipe)).steps
+        chosen = [warehouse.named(name) for name in steps.values()]
     faults = [fault for artifact in chosen for fault in artifact.faults()]
     for fault in faults:
         typer.echo(fault)
     if faults:
         broken = sorted({fault.split("/")[0] for fault in faults})
         raise MissingArtifactError(
-            f"{len(faults)} files of {', '.join(broken)} are not as they were made",
-            mend="Make them again: remove their folders under artifacts/, then relmill run",
+            f"{len(faults)} {'file' if len(faults) == 1 else 'files'} of {', '.join(broken)} "
+            f"{'is' if len(faults) == 1 else 'are'} not as made",
+            mend=f"Make them again: relmill run RECIPE --force {' --force '.join(broken)}; or "
+            "remove their folders under artifacts/ and run",
         )
     typer.echo(f"{len(chosen)} artifacts are as they were made")

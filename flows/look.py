@@ -15,6 +15,7 @@ from flows.trace import trace_text
 from pipeline.diff import difference_text, find_version
 from pipeline.plan import RunPlan, Step, previous_manifest, previous_steps
 from pipeline.selection import select
+from storage.aside import written_aside
 from storage.errors import ConfigError
 from storage.export import write_rows
 from storage.reading import Tables
@@ -51,6 +52,8 @@ def sql(
     root: Root = None,
 ) -> None:
     """Ask the tables a question in DuckDB's SQL."""
+    if output is not None:
+        require_place(output)
     tables = select(warehouse_at(root), recipe, sets or [], tag)
     rows = tables.sql(saved_question(query[1:]) if query.startswith("@") else query)
     if format == "table":
@@ -58,7 +61,8 @@ def sql(
         if output is None:
             typer.echo(text)
         else:
-            output.write_text(text + "\n", encoding="utf-8")
+            with written_aside(output) as aside:
+                aside.write_text(text + "\n", encoding="utf-8")
     else:
         write_rows(rows, format, output)
     if output is not None:
@@ -88,6 +92,21 @@ def diff(
     warehouse = warehouse_at(root)
     versions = [find_version(warehouse, name, table) for name in (old, new)]
     typer.echo(difference_text(versions[0], versions[1], table))
+
+
+def require_place(output: Path) -> None:
+    """Check that a file may stand there; a folder that is missing is made.
+
+    Raises:
+        ConfigError: If it may not.
+    """
+    above = next(folder for folder in output.absolute().parents if folder.exists())
+    if output.is_dir() or not above.is_dir():
+        raise ConfigError(
+            f"--output is {output}, and {output if output.is_dir() else above} is a "
+            f"{'folder' if output.is_dir() else 'file'}",
+            mend="Name a file: --output FOLDER/rows.csv",
+        )
 
 
 def saved_question(name: str) -> str:
@@ -146,9 +165,10 @@ def table_page(tables: Tables, name: str) -> str:
         most = list(manifest.counts().items())[:COUNTS]
         parts.append("counted\n" + "\n".join(f"  {name:<28} {n:>12,}" for name, n in most))
     if drops:
-        parts.append("left out\n" + "\n".join(f"  {reason:<28} {n:>12,}" for reason, n in drops))
+        parts.append("left out\n" + "\n".join(f"  {reason:<36} {n:>12,}" for reason, n in drops))
     if damage.samples:
-        parts.append("damaged, for example\n" + "\n".join(f"  {s}" for s in damage.samples))
+        samples = [f"  {s['where']}: {s['reason']}: {s['sample']}" for s in damage.samples]
+        parts.append("damaged, for example\n" + "\n".join(samples))
     return "\n\n".join([*parts, sources_text(tables)])
 
 

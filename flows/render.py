@@ -122,7 +122,8 @@ def cell(value: object, widest: int) -> str:
 
 def table_text(rows: pa.Table, most: int = 40) -> str:
     """Return the first rows of an Arrow table as text, and how many there are."""
-    shown = rows.slice(0, most).to_pylist()
-    text = grid([list(row.values()) for row in shown], rows.column_names)
+    # Column by column, because two columns may have the same name.
+    columns = [column.to_pylist() for column in rows.slice(0, most).columns]
+    text = grid(list(zip(*columns, strict=True)), rows.column_names)
     more = f"\n... {rows.num_rows - most:,} more" if rows.num_rows > most else ""
     return f"{text}{more}\n({rows.num_rows:,} {'row' if rows.num_rows == 1 else 'rows'})"

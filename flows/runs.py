@@ -56,7 +56,8 @@ def run(request: Request, warehouse: Warehouse, workers: int, in_process: bool) 
     record = Refs(warehouse).find_run(go(request, plan, warehouse, workers, console))
     tables = Tables((warehouse.named(name) for name in record.steps.values()), plan.recipe.name)
     catalog = refresh_catalog(warehouse)
-    console.print(summary(tables, record, catalog, warehouse.root), markup=False)
+    page = summary(tables, record, catalog, warehouse.root, request.recipe)
+    console.print(page, markup=False)
 
 
 def in_this_process(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -18,14 +19,21 @@ from storage.refs import RunRecord
 EXAMPLES = 5
 
 
-def summary(tables: Tables, run: RunRecord, catalog: Path, root: Path) -> str:
-    """Return the page as text."""
+def summary(
+    tables: Tables, run: RunRecord, catalog: Path, root: Path, given: str | None = None
+) -> str:
+    """Return the page as text.
+
+    Args:
+        given: What the person called the recipe: its name, or a path.
+    """
+    recipe = shlex.quote(given or run.recipe)
     parts = [steps_text(tables, run)]
     if "tuples" in tables.stages:
         parts += [text for text in (examples_text(tables),) if text]
-    sets = [f"--set {override}" for override in run.overrides]
+    sets = [f"--set {shlex.quote(override)}" for override in run.overrides]
     at = "" if root == Path("warehouse").absolute() else f" --root {shown_path(root)}"
-    change = " ".join(["plan", run.recipe, *sets, "--set segment.unit=sentence"])
+    change = " ".join(["plan", recipe, *sets, "--set segment.unit=sentence"])
     ask = (
         "@relation_counts"
         if "tuples" in tables.stages
@@ -35,8 +43,8 @@ def summary(tables: Tables, run: RunRecord, catalog: Path, root: Path) -> str:
         f"Tables: {shown_path(root / 'artifacts')}   "
         f"(any DuckDB client: {shown_path(catalog)})\n\n"
         "Try next:\n"
-        f"  {program()} show {run.recipe}{at}\n"
-        f"  {program()} sql {run.recipe} {ask}{at}\n"
+        f"  {program()} show {recipe}{at}\n"
+        f"  {program()} sql {recipe} {ask}{at}\n"
         f"  {program()} {change}{at}"
     )
     return "\n" + "\n\n".join(parts)

@@ -107,11 +107,11 @@ class Origin:
     overrides: tuple[str, ...]
 
     def of(self, dotted: str) -> str:
-        """Return where a value was set: the last `--set` that names it, or else the file."""
+        """Return where a value was set: in the file, or by the last `--set` that names it."""
         for override in reversed(self.overrides):
             key = override.partition("=")[0].strip()
             if key == dotted or key.startswith(f"{dotted}.") or dotted.startswith(f"{key}."):
-                return f"--set {override}"
+                return f"{self.path}: --set {override}"
         return str(self.path)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.dag import DAG
+from pipeline.dag import DAG, unknown
 from pipeline.why import changes
 from storage import catalog
 from storage.errors import ConfigError, MissingArtifactError
@@ -22,6 +22,11 @@ def find_version(warehouse: Warehouse, name: str, table: str | None) -> Tables:
     """
     if "/" in name:
         artifact = warehouse.named(name)
+        if name not in {each.name for each in warehouse.artifacts()}:
+            raise MissingArtifactError(
+                f"{name} is not complete: there is no such artifact",
+                mend="`relmill show RECIPE TABLE` says which one holds a table",
+            )
         artifact.manifest()
         return Tables([artifact], name)
     refs = Refs(warehouse)
@@ -42,12 +47,18 @@ def difference_text(old: Tables, new: Tables, table: str | None) -> str:
     """Return what differs between two versions, table by table.
 
     Raises:
-        ConfigError: If the two hold no table in common.
+        ConfigError: If the two hold no table in common, or not this one.
     """
-    common = [t for t in old.stages if t in new.stages and table in (None, t)]
+    common = [t for t in old.stages if t in new.stages]
     if not common:
-        raise ConfigError(f"{old.origin} and {new.origin} have no table in common")
-    return "\n\n".join(table_difference(old, new, each) for each in common)
+        raise ConfigError(
+            f"{old.origin} and {new.origin} have no table in common",
+            mend="Compare two versions of one stage, tag or run",
+        )
+    if table is not None and table not in common:
+        raise unknown("table in both", table, common)
+    chosen = common if table is None else [table]
+    return "\n\n".join(table_difference(old, new, each) for each in chosen)
 
 
 def table_difference(old: Tables, new: Tables, table: str) -> str:

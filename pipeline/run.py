@@ -271,7 +271,8 @@ def commit(
         require_sound(damage)
     except PipelineError as error:
         raise error.at(spec.stage) from error
-    if before is not None and same_content(before.manifest(), manifest):
+    unharmed = before is not None and not any(before.faults())
+    if before is not None and unharmed and same_content(before.manifest(), manifest):
         shutil.rmtree(artifact.folder)
         return before
     artifact.put_manifest(manifest)

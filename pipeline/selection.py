@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.config import find_recipe, load_recipe
 from pipeline.plan import make_plan
-from storage.errors import ConfigError
+from storage.errors import ConfigError, MissingArtifactError
 from storage.reading import Tables
 from storage.refs import Refs
 from storage.warehouse import Warehouse
@@ -35,7 +35,11 @@ def select(
         return Tables((warehouse.named(each) for each in steps.values()), f"the tag {tag}")
     command = f"relmill run {recipe} --root {warehouse.root}"
     if not overrides:
-        steps = refs.newest(name).steps
+        try:
+            steps = refs.newest(name).steps
+        except MissingArtifactError as error:
+            # A recipe of a person's own is made by its path, not by its name.
+            raise MissingArtifactError(error.what, mend=f"Make its tables: {command}") from error
         return Tables((warehouse.named(each) for each in steps.values()), name, command)
     loaded = load_recipe(recipe, overrides)
     there = [step.artifact for step in make_plan(loaded, warehouse).steps if step.artifact]

@@ -51,12 +51,30 @@ def run_shard(run_folder: Path, stage: str, index: int) -> PartRecord:
         raise error.at(where) from error
     except Exception as error:
         logging.getLogger("relmill").exception("%s failed", where)
-        passing = isinstance(error, OSError | MemoryError)
-        raise (PassingError if passing else StageError)(
-            f"{type(error).__name__}: {error}",
+        raise broken(error, where, run_folder / "log.txt") from error
+
+
+def broken(error: Exception, where: str, log: Path) -> StageError:
+    """Return the error for a shard that nobody stopped on purpose."""
+    if isinstance(error, MemoryError):
+        return PassingError(
+            "memory gave out",
             where=where,
-            mend=f"The traceback stands in {run_folder / 'log.txt'}",
-        ) from error
+            mend="Run the same command again with fewer --workers: what was finished is kept",
+        )
+    if isinstance(error, OSError):
+        named = f"{error.filename}: " if error.filename else ""
+        return PassingError(
+            f"the disk refused: {named}{error.strerror or error}",
+            where=where,
+            mend="Free some space or mend the disk, then run the same command again: "
+            f"what was finished is kept. The traceback stands in {log}",
+        )
+    return StageError(
+        f"{type(error).__name__}: {error}",
+        where=where,
+        mend=f"This should not happen: please report it. The traceback stands in {log}",
+    )
 
 
 def _run_shard(warehouse: Warehouse, spec: StepSpec, shard: Shard, doing: Path) -> PartRecord:
@@ -155,6 +173,7 @@ def input_tables(warehouse: Warehouse, spec: StepSpec, shard: Shard) -> dict[str
             records = [records[shard.index]]
         elif given.source is not None:
             records = [r for r in records if source_of(r.label) == given.source]
+        artifact.require_whole(records, name, files=True)
         tables[name] = InputTable(
             paths=[artifact.part(name, r.shard) for r in records if r.parts[name].rows],
             files={f.name: artifact.file(f.name) for r in records for f in r.files},

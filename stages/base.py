@@ -264,7 +264,7 @@ class Inputs:
             SourceError: If over 10,000 records show that too many are damaged.
         """
         self.damage.counts[reason] = self.damage.counts.get(reason, 0) + 1
-        if len(self.damage.samples) < SAMPLES:
+        if len(self.damage.samples) < SAMPLES or self.damage.counts[reason] == 1:
             self.damage.samples.append({"reason": reason, "where": where, "sample": sample[:200]})
         if self.damage.records >= DAMAGE_CHECK_RECORDS:
             require_sound(self.damage)

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from stages.base import Inputs, Rows, ShardCounts, Stage, StageConfig, runtime
 from stages.raw import MULTISTREAM, pack_wikidata, pack_wikipedia
-from storage.errors import ConfigError, SourceError
+from storage.errors import ConfigError, PipelineError, SourceError
 from storage.fingerprint import file_digest, fingerprint
 from storage.tables import SITE, SOURCES
 
@@ -75,7 +75,7 @@ class Raw:
     @property
     def is_url(self) -> bool:
         """Whether the file has to be downloaded."""
-        return urlsplit(self.location).scheme in ("http", "https")
+        return self.location.startswith(("http://", "https://"))
 
     @property
     def path(self) -> Path:
@@ -125,17 +125,46 @@ def check(config: FetchConfig) -> None:
         if not getattr(config, kind):
             raise ConfigError(f"{kind} names no file", mend=f"Set it: --set fetch.{kind}=PATH")
     for raw in raw_files(config).values():
-        if raw.seed is not None or raw.is_url:
-            continue
-        if not raw.path.is_file():
+        if raw.seed is None and not raw.is_url:
+            require_readable(raw)
+        elif raw.is_url and not name_of(raw.location):
             raise SourceError(
-                f"{raw.kind} is {raw.location!r}, and there is no file {raw.path}",
-                mend=f"Give a path, a URL or sample:SEED: --set fetch.{raw.kind}=PATH",
+                f"{raw.kind} is {raw.location!r}, and that names no file of a server",
+                mend="Give the whole address, as https://HOST/FOLDER/NAME.xml.bz2",
             )
-        try:
-            raw.path.open("rb").close()
-        except OSError as error:
-            raise SourceError(f"{raw.path} cannot be read ({error.strerror})") from error
+
+
+def require_readable(raw: Raw) -> None:
+    """Check that a local file is there and can be read.
+
+    Raises:
+        SourceError: If it is not.
+    """
+    mend = (
+        "Give the path of a file, an address that starts with http:// or https://, or sample:SEED: "
+        f"--set fetch.{raw.kind}=PATH"
+    )
+    if raw.path.is_dir():
+        raise SourceError(f"{raw.kind} is {raw.location!r}, which is a folder", mend=mend)
+    if not raw.path.is_file():
+        raise SourceError(
+            f"{raw.kind} is {raw.location!r}, and there is no file {raw.path}", mend=mend
+        )
+    try:
+        raw.path.open("rb").close()
+    except OSError as error:
+        raise SourceError(
+            f"{raw.path} cannot be read ({error.strerror})",
+            mend="Let yourself read it, or name another file",
+        ) from error
+
+
+def name_of(url: str) -> str:
+    """Return the name of the file that a URL leads to; "" where it names none."""
+    try:
+        return Path(urlsplit(url).path).name if urlsplit(url).hostname else ""
+    except ValueError:
+        return ""
 
 
 def fetch(config: FetchConfig, inputs: Inputs) -> Iterator[Rows]:
@@ -151,7 +180,10 @@ def fetch(config: FetchConfig, inputs: Inputs) -> Iterator[Rows]:
         limit, pages = config.limit_pages, config.shards.along("page")
         packed = pack_wikipedia(raw.label, path, pages, limit, inputs)
         records = packed.records
-        yield SITE, SITE.batch([site_row(raw, packed.header, config.language)])
+        try:
+            yield SITE, SITE.batch([site_row(raw, packed.header, config.language)])
+        except PipelineError as error:
+            raise error.at(str(path)) from error
     elif raw.kind == "wikidata":
         records = pack_wikidata(raw.label, path, config.shards.along("item"), inputs).records
     date = DATE.search(path.name)

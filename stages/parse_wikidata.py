@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stages.base import Inputs, Pending, Rows, ShardCounts, Share, Stage, StageConfig, runtime
-from stages.raw import shard_records
+from stages.raw import file_names, shard_records
 from storage.lookup import pair_keys, write_lookup
 from storage.tables import ITEM_REDIRECTS, ITEMS, LITERALS, PROPERTIES, SITE, SOURCES, TRIPLES
 
@@ -33,6 +33,9 @@ def parse_wikidata(config: ParseWikidataConfig, inputs: Inputs) -> Iterator[Rows
     Labels are those of the wiki's language, sitelinks those to the wiki itself. Deprecated
     statements are kept with their rank: a pair that only they relate is no negative.
 
+    Damaged lines are counted under their reason with a sample; of lines with the same id, all but
+    the first are "duplicate_id".
+
     Drops: "other_kind" (lexemes and other entities), "unreadable_statement".
     Counts: "item_without_label", "further_time_qualifiers" (second values and unknown ones).
     """
@@ -43,14 +46,19 @@ def parse_wikidata(config: ParseWikidataConfig, inputs: Inputs) -> Iterator[Rows
     pending = Pending(ITEMS, ITEM_REDIRECTS, PROPERTIES, TRIPLES, LITERALS)
     statements = StatementLookup()
     cut = config.shards.along("item")
-    for number, (_, record) in enumerate(shard_records(inputs, "wikidata", cut), 1):
+    file_name = file_names(inputs, "wikidata")
+    known: set[str] = set()
+    for number, (ordinal, record) in enumerate(shard_records(inputs, "wikidata", cut), 1):
         inputs.seen(config.max_damaged_share)
         try:
             entity = parse_entity(record.data, site["language"], site["dbname"])
+            if entity.id in known:
+                raise DamagedRecord("duplicate_id", entity.id)
         except DamagedRecord as damage:
-            where = f"line {record.where}"
+            where = f"{file_name(ordinal)}, line {record.where}"
             inputs.damaged(damage.reason, where=where, sample=str(damage.detail))
             continue
+        known.add(entity.id)
         add_entity(entity, pending, statements, inputs)
         if number % ROWS_AT_ONCE == 0:
             yield from pending.flush()

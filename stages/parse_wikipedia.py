@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from stages.base import Inputs, Pending, Rows, ShardCounts, Share, Stage, StageConfig, runtime
-from stages.raw import shard_records
+from stages.raw import file_names, shard_records
 from storage.errors import StageError
 from storage.tables import HYPERLINKS, PAGES, PARAGRAPHS, REDIRECTS, SECTIONS, SITE, SOURCES
 
@@ -32,7 +32,8 @@ def parse_wikipedia(config: ParseWikipediaConfig, inputs: Inputs) -> Iterator[Ro
     """Yield the text, sections, paragraphs and hyperlinks of each article, and the redirects.
 
     Drops (pages): "namespace" (not 0), "other_model" (no wikitext), "redirect_elsewhere" (to
-    another namespace or wiki). Damaged pages are counted under their reason with a sample.
+    another namespace or wiki). Damaged pages are counted under their reason with a sample; of
+    pages with the same id, all but the first are "duplicate_page_id".
     Counts: "template NAME" for templates that were dropped out of prose.
     """
     from stages.wiki.dump import parse_page
@@ -42,14 +43,20 @@ def parse_wikipedia(config: ParseWikipediaConfig, inputs: Inputs) -> Iterator[Ro
     sites = [Site.from_json(text) for text in inputs.rows(SITE)["site"].to_pylist()]
     pending = Pending(PAGES, SECTIONS, PARAGRAPHS, HYPERLINKS, REDIRECTS)
     cut = config.shards.along("page")
+    file_name = file_names(inputs, "wikipedia")
+    known: set[int] = set()
     for number, (ordinal, record) in enumerate(shard_records(inputs, "wikipedia", cut), 1):
         inputs.seen(config.max_damaged_share)
         try:
             page = parse_page(record.data)
+            if page.page_id in known:
+                raise DamagedRecord("duplicate_page_id", f"title {page.title!r}")
         except DamagedRecord as damage:
-            where = f"page {record.key}, byte {record.where}"
+            name = "a page without id" if record.key is None else f"page {record.key}"
+            where = f"{file_name(ordinal)}, {name}, byte {record.where}"
             inputs.damaged(damage.reason, where=where, sample=str(damage.detail))
             continue
+        known.add(page.page_id)
         if page.namespace != 0:
             inputs.drop("namespace", page.title)
         elif page.redirect_title is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,7 +75,7 @@ def pack_wikipedia(
         keep_index(label, RawFile(str(dump), index.to_json()), inputs)
         return Packed(index.records, index.header)
     with open_dump(dump) as stream:
-        header, pages = page_records(stream, dump.name)
+        header, pages = page_records(stream, str(dump))
         out = inputs.keep(f"{label}.frames")
         index = pack(
             pages,
@@ -85,6 +85,7 @@ def pack_wikipedia(
             limit=limit,
             progress=lambda count, size: inputs.report(packed(label, count, size)),
         )
+    require_records(dump, index.records, "page")
     count_open_end(label, pages.complete, limit, inputs)
     keep_index(label, RawFile(None, index.to_json()), inputs)
     return Packed(index.records, index.header)
@@ -102,16 +103,31 @@ def pack_wikidata(label: str, dump: Path, shards: Shards, inputs: Inputs) -> Pac
 
     with open_dump(dump) as stream:
         out = inputs.keep(f"{label}.frames")
-        entities = entity_records(stream, dump.name)
+        entities = entity_records(stream, str(dump))
         index = pack(
             entities,
             shards.of,
             out,
             progress=lambda count, size: inputs.report(packed(label, count, size)),
         )
+    require_records(dump, index.records, "entity")
     count_open_end(label, entities.complete, None, inputs)
     keep_index(label, RawFile(None, index.to_json()), inputs)
     return Packed(index.records, "")
+
+
+def require_records(dump: Path, records: int, kind: str) -> None:
+    """Check that a dump holds anything at all.
+
+    Raises:
+        SourceError: If it is empty.
+    """
+    if not records:
+        raise SourceError(
+            f"the dump holds no {kind}",
+            where=str(dump),
+            mend="Name the whole dump, or download it again if it was cut off",
+        )
 
 
 def count_open_end(label: str, complete: bool | None, limit: int | None, inputs: Inputs) -> None:
@@ -153,13 +169,22 @@ def shard_records(inputs: Inputs, source: str, shards: Shards) -> Iterator[tuple
         if not path.is_file():
             raise SourceError(
                 f"{path} is gone, though {label} was read from there",
-                mend=f"Put it back, or name its new place: --set fetch.{source}=PATH",
+                mend=f"Put it back, or name its new place: --set fetch.{source}=PATH"
+                if raw.path
+                else "Make it again: run with --force fetch",
             )
         try:
             for record in read_shard(frame_index(raw.index), path, inputs.shard.index, shards.of):
                 yield int(label.rsplit("-", 1)[1]), record
         except PipelineError as error:
             raise error.at(label) from error
+
+
+def file_names(inputs: Inputs, source: str) -> Callable[[int], str]:
+    """Return what gives the name of a raw file of a source by its ordinal, for messages."""
+    rows = inputs.rows(SOURCES).to_pylist()
+    names = {row["ordinal"]: row["name"] for row in rows if row["source"] == source}
+    return lambda ordinal: names.get(ordinal, f"{source}-{ordinal}")
 
 
 def frame_index(text: str) -> FrameIndex:

@@ -132,7 +132,7 @@ def facts(config: RecognizeConfig) -> dict[str, str]:
     name, _, version = config.model.partition("==")
     if name == "blank" or version:
         return {}
-    if Path(name).is_dir():
+    if is_folder(name):
         files = sorted(path for path in Path(name).rglob("*") if path.is_file())
         return {"model": fingerprint([[str(p.relative_to(name)), file_digest(p)] for p in files])}
     return {"model": installed_version(name, name)}
@@ -158,6 +158,23 @@ def installed_version(name: str, wanted: str) -> str:
         ) from error
 
 
+def is_folder(name: str) -> bool:
+    """Whether a model is the folder of one, and not an installed one.
+
+    Raises:
+        ConfigError: If it is the folder of something else.
+    """
+    if not Path(name).is_dir():
+        return False
+    if not (Path(name) / "config.cfg").is_file():
+        raise ConfigError(
+            f"recognize.model is {name!r}, a folder without config.cfg: no spaCy model",
+            mend="Name the folder that `nlp.to_disk` wrote, or do without NER: "
+            "--set recognize.model=blank",
+        )
+    return True
+
+
 def check(config: RecognizeConfig) -> None:
     """Check that the model is installed, in the version that the recipe pins.
 
@@ -165,7 +182,7 @@ def check(config: RecognizeConfig) -> None:
         ConfigError: If it is not, with the command that installs it.
     """
     name, _, version = config.model.partition("==")
-    if name == "blank" or Path(name).is_dir():
+    if name == "blank" or is_folder(name):
         return
     wanted = f"{name}-{version} --direct" if version else name
     here = installed_version(name, wanted)

@@ -91,7 +91,10 @@ class Damage(msgspec.Struct):
             self.max_share = other.max_share
         for reason, count in other.counts.items():
             self.counts[reason] = self.counts.get(reason, 0) + count
-        self.samples = [*self.samples, *other.samples][:20]
+        for sample in other.samples:
+            first = all(sample.get("reason") != kept.get("reason") for kept in self.samples)
+            if len(self.samples) < 20 or first:
+                self.samples = [*self.samples, sample]
 
 
 class PartRecord(msgspec.Struct):

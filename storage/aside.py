@@ -66,8 +66,12 @@ def write_json(path: Path, value: object) -> None:
         aside.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1))
 
 
-def read_json(path: Path, kind: type[Record], data: bytes | None = None) -> Record:
+def read_json(path: Path, kind: type[Record], data: bytes | None = None, mend: str = "") -> Record:
     """Read a record that `write_json` wrote.
+
+    Args:
+        data: What the file holds, where it was read already.
+        mend: What the user does about a file that is no such record.
 
     Raises:
         SchemaError: If the file is no such record.
@@ -77,5 +81,5 @@ def read_json(path: Path, kind: type[Record], data: bytes | None = None) -> Reco
     except msgspec.MsgspecError as error:
         raise SchemaError(
             f"{path} is damaged or of another version: {error}",
-            mend="Remove its folder and run the step again",
+            mend=mend or "Remove its folder and run the step again",
         ) from error

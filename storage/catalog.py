@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from storage.errors import QueryError
+from storage.errors import PassingError, QueryError
 from storage.tables import TABLES
 
 BATCH = 65_536
@@ -59,6 +59,9 @@ def write_catalog(path: Path, schemas: Mapping[str, Mapping[str, Path]], manifes
 
     The file is written aside and renamed, so that a client that has the old one open keeps it.
 
+    Raises:
+        PassingError: If the disk refuses.
+
     Args:
         path: The file.
         schemas: By schema name, the folder of parts of each table.
@@ -77,9 +80,18 @@ def write_catalog(path: Path, schemas: Mapping[str, Mapping[str, Path]], manifes
                     )
             if any(manifests.glob("*/*/manifest.json")):
                 connection.execute(_manifests_view(manifests))
+            # On closing, DuckDB keeps quiet about a disk that is full.
+            connection.execute("CHECKPOINT")
         aside.replace(path)
+    except (OSError, duckdb.IOException) as error:
+        raise PassingError(
+            f"{path} could not be written: {error}",
+            mend="Free some space or mend the disk, then run the same command again: "
+            "the tables themselves are there",
+        ) from error
     finally:
-        aside.unlink(missing_ok=True)
+        for stray in (aside, aside.with_name(f"{aside.name}.wal")):
+            stray.unlink(missing_ok=True)
 
 
 def _manifests_view(folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from storage import catalog
 from storage.artifact import Manifest
-from storage.errors import MissingArtifactError
+from storage.errors import MissingArtifactError, QueryError
 from storage.refs import Refs
 from storage.tables import TABLES
 from storage.warehouse import Artifact, Warehouse, read_part
@@ -75,6 +76,7 @@ class Tables:
 
     def arrow(self, table: str) -> pa.Table:
         """Return all rows of a table, in the order of its parts."""
+        self.artifact(table).require_whole(self.manifest(table).records, table)
         parts = [read_part(path, TABLES[table]) for path in self.paths(table)]
         return pa.concat_tables(parts) if parts else TABLES[table].schema.empty_table()
 
@@ -97,11 +99,21 @@ class Tables:
 
         Raises:
             QueryError: If DuckDB refuses the query.
+            MissingArtifactError: If it asks for a table that has not been made, or for one of
+                which a part was removed by hand.
         """
         if not self.stages:
             self.artifact("tuples")
         views: dict[str, Sequence[Path] | pa.Table] = {t: self.paths(t) for t in self.stages}
-        return catalog.ask({**views, "drops": self.drops}, query, parameters)
+        try:
+            return catalog.ask({**views, "drops": self.drops}, query, parameters)
+        except QueryError as error:
+            missing = re.search(r"Table with name (\w+) does not exist", error.what)
+            if missing and missing[1] in TABLES:
+                self.artifact(missing[1])
+            for table in self.stages:
+                self.artifact(table).require_whole(self.manifest(table).records, table)
+            raise
 
 
 class OpenWarehouse:

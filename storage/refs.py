@@ -86,7 +86,8 @@ class Refs:
     def runs(self) -> Iterator[RunRecord]:
         """Yield the runs, the newest first."""
         for path in sorted(self.runs_folder.glob("*/run.json"), reverse=True):
-            run = read_json(path, RunRecord)
+            mend = f"Remove the folder {path.parent}: it only tells what that run did"
+            run = read_json(path, RunRecord, mend=mend)
             if run.status == "running" and not self.warehouse.is_locked(run_lock(run.id)):
                 run.status = "interrupted"
                 run.error = "its process is gone"

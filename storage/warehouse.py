@@ -170,7 +170,8 @@ class Artifact:
     def record(self, shard: int) -> PartRecord | None:
         """Read the record of a shard, or None where the shard is not complete."""
         path = self.record_path(shard)
-        return read_json(path, PartRecord) if path.is_file() else None
+        mend = "Remove this file and run again: its shard is then made anew"
+        return read_json(path, PartRecord, mend=mend) if path.is_file() else None
 
     def put_part(self, table: Table, shard: int, batches: Iterable[pa.RecordBatch]) -> Part:
         """Write the rows of one shard, whole or not at all.
@@ -227,6 +228,31 @@ class Artifact:
         for stray in (*self.folder.glob(".aside-*"), *self.folder.glob("*/.aside-*")):
             stray.unlink(missing_ok=True)
         write_json(self.folder / "manifest.json", manifest)
+
+    def require_whole(
+        self, records: Iterable[PartRecord], table: str, files: bool = False
+    ) -> None:
+        """Check that the parts of a table are there in their size, without reading them.
+
+        Args:
+            records: The shards that count.
+            files: Whether the files beside the parts count too.
+
+        Raises:
+            MissingArtifactError: For the first that is not: it was removed or changed by hand.
+        """
+        for record in records:
+            sizes = [(self.part(table, record.shard), record.parts[table].bytes)]
+            sizes += [(self.file(f.name), f.bytes) for f in record.files if files]
+            for path, size in sizes:
+                here = path.stat().st_size if path.is_file() else None
+                if here != size:
+                    raise MissingArtifactError(
+                        f"{path} {'is gone' if here is None else f'has {here:,} bytes'}, though "
+                        f"{self.name} was made with {size:,} bytes there",
+                        mend="See with `relmill verify` what else is damaged; make it again with "
+                        f"`relmill run RECIPE --force {self.folder.parent.name}`",
+                    )
 
     def faults(self) -> Iterator[str]:
         """Read every part and file again and yield a sentence for each that has changed."""

@@ -20,6 +20,7 @@ from storage.warehouse import fitted
 settings.register_profile(
     "relmill",
     deadline=None,
+    derandomize=True,
     max_examples=60,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

@@ -121,9 +121,14 @@ def _elements(data: bytes) -> _Elements:
         try:
             data.decode()
         except UnicodeDecodeError as wrong:
-            raise DamagedRecord("invalid_utf8", f"{wrong.reason}, byte {wrong.start}") from error
+            raise DamagedRecord("invalid_utf8", _around(wrong)) from error
         raise DamagedRecord("invalid_xml", str(error)) from error
     return page
+
+
+def _around(wrong: UnicodeDecodeError) -> str:
+    near = wrong.object[max(wrong.start - 20, 0) : wrong.start + 20]
+    return f"{wrong.reason}, byte {wrong.start} of the page, in {near!r}"
 
 
 def _number(values: dict[str, str], path: str, missing: str, named: str) -> int:

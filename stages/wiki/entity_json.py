@@ -165,7 +165,9 @@ def _damage(data: bytes, error: Exception) -> DamagedRecord:
     try:
         data.decode()
     except UnicodeDecodeError as wrong:
-        return DamagedRecord("invalid_utf8", f"{wrong.reason}, byte {wrong.start}")
+        near = data[max(wrong.start - 20, 0) : wrong.start + 20]
+        detail = f"{wrong.reason}, byte {wrong.start} of the line, in {near!r}"
+        return DamagedRecord("invalid_utf8", detail)
     return DamagedRecord("invalid_json", f"{error}, in {data[:40]!r}")
 
 

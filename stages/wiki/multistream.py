@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from stages.wiki.compression import decompress, open_dump
-from stages.wiki.cut import END, PageRecords
+from stages.wiki.cut import END, OPEN, PageRecords
 from stages.wiki.records import Frame, FrameIndex, Record, ShardOf
 from storage.errors import SourceError
 
@@ -53,7 +53,7 @@ def index_multistream(dump: Path, index: Path, shard_of: ShardOf) -> FrameIndex:
         shards, records = streams[offset]
         frames.append(Frame(offset, end - offset, tuple(sorted(shards)), records))
     with dump.open("rb") as file:
-        header = decompress(file.read(offsets[0]), f"{dump}, first stream")
+        header = _header(file, offsets[0], dump, index)
         _check_end(file, frames[-1], str(dump))
     return FrameIndex("multistream", _text_of(header, str(dump)), tuple(frames))
 
@@ -100,9 +100,29 @@ def _streams(index: Path, shard_of: ShardOf) -> dict[int, tuple[set[int], int]]:
     return streams
 
 
+def _header(file: BinaryIO, length: int, dump: Path, index: Path) -> bytes:
+    """Return what stands before the first page that the index names."""
+    try:
+        header = decompress(file.read(length), f"{dump}, first stream")
+    except SourceError as error:
+        raise SourceError(
+            f"the index says that pages start at byte {length} of the dump, and no stream of "
+            f"{dump.name} starts there",
+            where=str(index),
+            mend="Give the dump the index that belongs to it, or download both again.",
+        ) from error
+    if OPEN in header:
+        raise SourceError(
+            f"the index does not name the pages of {dump.name} before byte {length}",
+            where=str(index),
+            mend="Give the dump the index that belongs to it, or download both again.",
+        )
+    return header
+
+
 def _check_end(file: BinaryIO, last: Frame, name: str) -> None:
     file.seek(last.offset)
-    where = f"{name}, byte {last.offset}"
+    where = f"{name}, stream at byte {last.offset}"
     if END not in decompress(file.read(last.length), where)[-(1 << 16) :]:
         raise SourceError(
             "the dump ends without its end tag </mediawiki>",

@@ -145,7 +145,7 @@ def site_from_siteinfo(header: bytes, language: str | None) -> Site:
         raise SourceError(
             "the dump's header names no language",
             where="siteinfo",
-            mend="State the wiki's language in the recipe.",
+            mend="State the wiki's language: --set fetch.language=CODE.",
         )
     if found is None:
         return Site(stated, FIRST_LETTER, ())

@@ -24,9 +24,7 @@ DOORS = {
     "rich": ("flows",),
     "spacy": ("stages.ner",),
     "mwparserfromhell": ("stages.wiki",),
-    "lxml": ("stages.wiki",),
     "zstandard": ("stages.wiki",),
-    "httpx": ("stages.wiki",),
     "duckdb": ("storage.catalog",),
     "pyarrow.parquet": ("storage.warehouse",),
     "filelock": ("storage.warehouse",),
@@ -68,9 +66,7 @@ def test_a_stage_file_imports_no_other_stage_file(name: str) -> None:
     assert not others & set(imported(modules()[name]))
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in NAMES if n.startswith("stages.") and is_kit(n)]
-)
+@pytest.mark.parametrize("name", [n for n in NAMES if n.startswith("stages.") and is_kit(n)])
 def test_a_kit_knows_neither_tables_nor_stages(name: str) -> None:
     found = set(imported(modules()[name]))
     stages = {n for n in NAMES if is_stage_file(n)}

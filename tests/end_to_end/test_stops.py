@@ -93,7 +93,7 @@ def test_a_run_through_prefect_killed_with_its_group_goes_on(
     assert run.gone_within(10) == []
     done(*words)
     assert_as_undisturbed(root, undisturbed)
-    assert [r.status for r in Refs(Warehouse(root)).runs()][0] == "succeeded"
+    assert [run.status for run in Refs(Warehouse(root)).runs()] == ["succeeded", "interrupted"]
 
 
 def test_killing_only_the_main_process_takes_its_workers_and_its_server_along(
@@ -108,14 +108,10 @@ def test_killing_only_the_main_process_takes_its_workers_and_its_server_along(
     assert run.end().code == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("way", ["--in-process", "--workers=2"])
-def test_ctrl_c_ends_a_run_within_seconds_and_says_how_to_go_on(
-    way: str, undisturbed: Undisturbed, tmp_path: Path
-) -> None:
-    root = tmp_path / "warehouse"
-    words = [*undisturbed.words, way, "--root", root]
+def interrupted_when(moment: str, words: list[object], root: Path) -> None:
+    """Press Ctrl-C as soon as a file is there, and see to what every such end has in common."""
     run = Running(*words)
-    assert wait_for(lambda: any(root.glob("artifacts/recognize/*")), 90)
+    assert wait_for(lambda: any(root.glob(moment)), 90)
     run.interrupt()
     pressed = time.monotonic()
     ended = run.end(30)
@@ -125,11 +121,27 @@ def test_ctrl_c_ends_a_run_within_seconds_and_says_how_to_go_on(
     assert "Traceback" not in ended.text
     assert run.gone_within(5) == []
     assert newest(root).status == "interrupted"
+
+
+@pytest.mark.parametrize("way", ["--in-process", "--workers=2"])
+def test_ctrl_c_ends_a_run_within_seconds_and_says_how_to_go_on(
+    way: str, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    root = tmp_path / "warehouse"
+    interrupted_when("artifacts/recognize/*", [*undisturbed.words, way, "--root", root], root)
     assert {"fetch", "parse_wikidata", "parse_wikipedia"} <= set(newest(root).made)
     again = done(*undisturbed.words, "--in-process", "--root", root)
     assert "recognize" in newest(root).made
     assert not {"fetch", "parse_wikidata", "parse_wikipedia"} & set(newest(root).made), again
     assert_as_undisturbed(root, undisturbed)
+
+
+def test_ctrl_c_while_the_workers_begin_shows_nothing_of_their_insides(
+    undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    root = tmp_path / "warehouse"
+    words = [*undisturbed.words, "--in-process", "--root", root]
+    interrupted_when("runs/*/steps/fetch.json", words, root)
 
 
 def test_a_run_that_was_killed_is_not_taken_for_one_under_way(

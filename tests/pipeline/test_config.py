@@ -238,9 +238,7 @@ def test_stages_that_have_a_seed_inherit_that_of_the_recipe(
 
     from stages.segment import SEGMENT
 
-    monkeypatch.setattr(
-        "pipeline.config.DAG", (dataclasses.replace(SEGMENT, config=Seeded),)
-    )
+    monkeypatch.setattr("pipeline.config.DAG", (dataclasses.replace(SEGMENT, config=Seeded),))
     path = Path(__file__).parent / "seeded.toml"
     monkeypatch.setattr("pipeline.config.find_recipe", lambda name: path)
     monkeypatch.setattr("pipeline.config.read_toml", lambda path: {"seed": 21})

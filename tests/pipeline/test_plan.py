@@ -178,11 +178,11 @@ def test_asking_a_plan_for_a_step_beyond_its_target_is_an_error(mill: Mill) -> N
         mill.plan(to="mark").step("join")
 
 
-def test_an_artifact_that_was_removed_is_told(mill: Mill) -> None:
+def test_a_step_that_was_stopped_before_its_commit_has_no_shard_to_make(mill: Mill) -> None:
     run = mill.run()
     (mill.warehouse.named(run.steps["mark"]).folder / "manifest.json").unlink()
     assert mill.verdicts()["mark"] == "PARTIAL"
-    assert mill.reasons("mark") == "0 of 4 shards missing"
+    assert mill.reasons("mark") == "all shards are there, yet to be committed"
 
 
 def test_changed_content_above_is_told_where_the_writer_is_current(mill: Mill) -> None:

@@ -16,7 +16,7 @@ from pipeline.plan import RunPlan
 from pipeline.run import execute
 from pipeline.space import require_space
 from stages.base import Inputs
-from storage.errors import PlanError, SchemaError, SourceError, StageError
+from storage.errors import MissingArtifactError, PlanError, SchemaError, SourceError, StageError
 from storage.refs import Refs, RunRecord
 from tests.pipeline import toy
 from tests.pipeline.toy import Log, Mill, Serial, changed
@@ -187,6 +187,26 @@ def test_a_later_attempt_is_found_though_the_first_was_pruned(mill: Mill) -> Non
     assert mill.warehouse.named(second.steps["mark"]).complete
 
 
+def test_a_forced_rebuild_mends_a_damaged_part_and_reruns_nothing_below(mill: Mill) -> None:
+    first = mill.run()
+    path = mill.warehouse.named(first.steps["mark"]).part("marks", 1)
+    path.write_bytes(path.read_bytes()[:-1])
+    second = mill.run(force=["mark"])
+    assert second.made == ["mark"]
+    assert list(mill.warehouse.named(second.steps["mark"]).faults()) == []
+    assert second.steps["join"] == first.steps["join"]
+
+
+def test_an_input_that_was_removed_by_hand_is_told_with_the_command_that_mends_it(
+    mill: Mill,
+) -> None:
+    first = mill.run()
+    mill.warehouse.named(first.steps["mark"]).part("marks", 0).unlink()
+    with pytest.raises(MissingArtifactError, match=r"part-00000\.parquet is gone") as caught:
+        mill.run(join={"glue": "-"})
+    assert "--force mark" in str(caught.value)
+
+
 def test_an_interrupted_forced_rebuild_leaves_the_old_artifact_in_force(mill: Mill) -> None:
     mill.dag = changed(mill.dag, "mark", run=random_marks)
     first = mill.run()
@@ -343,6 +363,15 @@ def test_raising_the_share_as_the_message_says_lets_the_run_go_on(mill: Mill) ->
     run = mill.run(serial, read={"max_damaged_share": 0.6})
     assert run.status == "succeeded"
     assert "read" not in {stage for stage, _ in serial.made}
+
+
+def test_a_source_that_is_wrong_altogether_stops_after_ten_thousand_records(mill: Mill) -> None:
+    mill.letters.write_text("".join(f"{i} {'?' if i % 8 < 4 else 'ok'}\n" for i in range(24_000)))
+    serial = Serial()
+    with pytest.raises(SourceError, match="12,000 records are damaged"):
+        mill.run(serial, read={"max_damaged_share": 0.1})
+    half = next(a for a in mill.warehouse.artifacts() if a.name.startswith("read/"))
+    assert [half.record(shard) is not None for shard in range(4)] == [True, True, False, False]
 
 
 def test_drops_are_counted_with_samples_in_the_manifest(mill: Mill) -> None:

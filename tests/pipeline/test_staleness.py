@@ -32,9 +32,14 @@ def graph(edges: Edges) -> tuple[Stage, ...]:
         for i in range(len(edges))
     ]
     return tuple(
-        Stage(f"s{i}", 1, AddConfig, tuple(tables[p] for p in parents), (tables[i],), adder(i, [
-            tables[p] for p in parents
-        ], tables[i]))
+        Stage(
+            f"s{i}",
+            1,
+            AddConfig,
+            tuple(tables[p] for p in parents),
+            (tables[i],),
+            adder(i, [tables[p] for p in parents], tables[i]),
+        )
         for i, parents in enumerate(edges)
     )
 
@@ -102,10 +107,19 @@ def test_a_change_that_leaves_the_bytes_alone_runs_that_step_alone(
 
 @settings(max_examples=8)
 @given(
-    shards=st.tuples(*[st.fixed_dictionaries({
-        "page": st.integers(1, 5), "item": st.integers(1, 3),
-        "page_block": st.integers(1, 4), "item_block": st.integers(1, 3),
-    })] * 2),
+    shards=st.tuples(
+        *[
+            st.fixed_dictionaries(
+                {
+                    "page": st.integers(1, 5),
+                    "item": st.integers(1, 3),
+                    "page_block": st.integers(1, 4),
+                    "item_block": st.integers(1, 3),
+                }
+            )
+        ]
+        * 2
+    ),
     letters=st.lists(st.sampled_from("abc"), max_size=12),
 )
 def test_however_the_axes_are_cut_the_rows_are_the_same(

@@ -133,8 +133,9 @@ def tally(config: PlainConfig, inputs: Inputs) -> Iterator[Rows]:
 
 def mark(config: MarkConfig, inputs: Inputs) -> Iterator[Rows]:
     rows = inputs.rows(WORDS).to_pylist()
-    yield MARKS, MARKS.batch(
-        [(r["page_id"], (r["word"] + config.style)[: config.longest]) for r in rows]
+    yield (
+        MARKS,
+        MARKS.batch([(r["page_id"], (r["word"] + config.style)[: config.longest]) for r in rows]),
     )
     if inputs.shard.index == config.fail_at:
         raise SourceError("the toy was told to fail")
@@ -288,13 +289,9 @@ class Mill:
         **sections: dict[str, Any],
     ) -> RunPlan:
         with installed(self.dag):
-            return make_plan(
-                self.recipe(**sections), self.warehouse, to=to, only=only, force=force
-            )
+            return make_plan(self.recipe(**sections), self.warehouse, to=to, only=only, force=force)
 
-    def run(
-        self, executor: Any = None, log: Log | None = None, **options: Any
-    ) -> RunRecord:
+    def run(self, executor: Any = None, log: Log | None = None, **options: Any) -> RunRecord:
         plan = self.plan(**options)
         folder = Refs(self.warehouse).new_run("toy")
         with installed(self.dag):
@@ -330,5 +327,3 @@ class Mill:
                 if path.is_file() and inside.parts[0] not in ("records", "manifest.json"):
                     found[f"{stage}/{inside}"] = path.read_bytes()
         return found
-
-

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.aside import link_or_copy, read_json, write_json, written_aside
 from storage.artifact import Part
+from storage.aside import link_or_copy, read_json, write_json, written_aside
 from storage.errors import PassingError, SchemaError
 
 
@@ -32,9 +32,14 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(
 ) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(error), written_aside(path) as aside:
-        aside.write_text("ha")
-        raise error
+
+    def write() -> None:
+        with written_aside(path) as aside:
+            aside.write_text("ha")
+            raise error
+
+    with pytest.raises(error):
+        write()
     assert path.read_text() == "old"
     assert files(tmp_path) == ["file"]
 

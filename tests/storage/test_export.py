@@ -93,5 +93,5 @@ def test_rows_go_to_standard_output_without_a_file(monkeypatch: pytest.MonkeyPat
 
 def test_parquet_does_not_go_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", Terminal(io.BytesIO()))
-    with pytest.raises(ConfigError, match="Parquet is binary. Name a file"):
+    with pytest.raises(ConfigError, match=r"Parquet is binary\. Name a file"):
         write_rows(ROWS, "parquet", None)

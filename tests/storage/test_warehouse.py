@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_the_bytes_depend_on_the_rows_alone(
 ) -> None:
     folder = tmp_path_factory.mktemp("bytes")
     edges = [0, *sorted(cuts), len(rows)]
-    batches = [NAMES.batch(rows[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    batches = [NAMES.batch(rows[a:b]) for a, b in pairwise(edges)]
     whole = Artifact(folder / "one").put_part(NAMES, 0, [NAMES.batch(ROWS)])
     assert Artifact(folder / "two").put_part(NAMES, 0, batches) == whole
 
@@ -134,7 +135,7 @@ def test_a_whole_table_is_written_as_it_comes(artifact: Artifact) -> None:
 def test_a_whole_table_out_of_order_is_refused_within_and_across_batches(
     artifact: Artifact, batches: list[list[tuple[int, str]]]
 ) -> None:
-    with pytest.raises(SchemaError, match="stream has the key .* behind .* sorted by name, page"):
+    with pytest.raises(SchemaError, match=r"stream has the key .* behind .* sorted by name, page"):
         artifact.put_part(STREAM, 0, [STREAM.batch(rows) for rows in batches])
     assert not artifact.part("stream", 0).exists()
     assert strays(artifact.folder) == []
