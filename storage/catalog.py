@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -74,9 +75,10 @@ def write_catalog(path: Path, schemas: Mapping[str, Mapping[str, Path]], manifes
             for schema, tables in schemas.items():
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)}")
                 for table, folder in tables.items():
+                    parts = quoted(f"{glob.escape(str(folder))}/part-*.parquet")
                     connection.execute(
                         f"CREATE OR REPLACE VIEW {identifier(schema)}.{table} AS "
-                        f"SELECT * FROM read_parquet({quoted(str(folder / 'part-*.parquet'))})"
+                        f"SELECT * FROM read_parquet({parts})"
                     )
             if any(manifests.glob("*/*/manifest.json")):
                 connection.execute(_manifests_view(manifests))
@@ -110,7 +112,7 @@ def _manifests_view(folder: Path) -> str:
     struct = ", ".join(f"{name}: {quoted(kind)}" for name, kind in columns.items())
     return (
         "CREATE VIEW manifests AS SELECT * FROM read_json("
-        f"{quoted(str(folder / '*' / '*' / 'manifest.json'))}, columns = {{{struct}}}, "
+        f"{quoted(f'{glob.escape(str(folder))}/*/*/manifest.json')}, columns = {{{struct}}}, "
         "filename = true)"
     )
 

@@ -60,7 +60,8 @@ positives AS (
     WHERE s.rank != 'deprecated' AND s.snak = 'value' AND h.qid != t.qid
 )
 SELECT
-    (SELECT count(*) FROM (SELECT 1 FROM entities GROUP BY page_id HAVING count(*) > 1)) AS articles,
+    (SELECT count(*) FROM (SELECT 1 FROM entities GROUP BY page_id HAVING count(*) > 1))
+        AS articles,
     (SELECT count(DISTINCT title) FROM mapped) AS targets,
     (SELECT count(*) FROM (SELECT DISTINCT page_id, head, tail FROM positives)) AS positives,
     (SELECT count(DISTINCT page_id) FROM positives) AS with_positive,

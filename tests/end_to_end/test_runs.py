@@ -163,11 +163,13 @@ def test_one_worker_and_two_make_the_same_bytes(made: Made, made_from_files: Pat
     assert below_fetch(parts_of(made_from_files)) == below_fetch(made.parts)
 
 
+@pytest.mark.parametrize("way", ["in process", "through prefect"])
 def test_two_runs_at_once_on_one_root_both_end_well(
-    world: SampleWorld, made: Made, tmp_path: Path
+    way: str, world: SampleWorld, made: Made, tmp_path: Path
 ) -> None:
     root = tmp_path / "warehouse"
-    words = ["run", "tiny", "--in-process", "--root", root, *sets(*from_files(world))]
+    words = ["run", "tiny", "--root", root, *sets(*from_files(world))]
+    words += ["--in-process"] if way == "in process" else []
     pair = [Running(*words, "--workers", "1"), Running(*words, "--workers", "2")]
     for ended in [each.end() for each in pair]:
         assert ended.code == 0, ended.text

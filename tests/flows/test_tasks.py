@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -33,14 +33,16 @@ def record(shard: int) -> PartRecord:
 class FakePool:
     """Makes shards at once; a shard may fail first, each time with the next error of its list."""
 
-    def __init__(self, errors: dict[int, list[Exception]]) -> None:
+    def __init__(self, errors: dict[int, list[Exception]], seconds: float = 0) -> None:
         self._errors = errors
+        self._seconds = seconds
         self.tries: list[tuple[int, float]] = []
 
     def make(self, run_folder: Path, stage: str, shard: int) -> PartRecord:
         self.tries.append((shard, time.monotonic()))
         if self._errors.get(shard):
             raise self._errors[shard].pop(0)
+        time.sleep(self._seconds)
         return record(shard)
 
     def moments(self, shard: int) -> list[float]:
@@ -108,7 +110,7 @@ def test_what_cannot_pass_is_never_tried_again(kind: type[Exception], make_shard
 
 
 def test_after_a_failure_shards_that_wait_are_not_begun(make_shards: Make) -> None:
-    pool = FakePool({0: [SourceError("cut off")]})
+    pool = FakePool({0: [SourceError("cut off")]}, seconds=1)
     with pytest.raises(SourceError):
         make_shards(pool)
     # The one behind it may have begun before the failure was seen, the last one not.
@@ -162,15 +164,15 @@ def test_a_commit_is_a_task_that_gives_back_the_artifact(server: Path, tmp_path:
         failing()
 
 
-@pytest.fixture
-def errors() -> Iterator[list[PipelineError]]:
-    yield [
-        kind("what", where="there", mend="Do this")
-        for kind in (ConfigError, SchemaError, SourceError, StageError, PassingError)
-    ]
-
-
-def test_only_passing_errors_say_that_they_may_pass(errors: list[PipelineError]) -> None:
+def test_only_passing_errors_say_that_they_may_pass() -> None:
+    kinds: tuple[type[PipelineError], ...] = (
+        ConfigError,
+        SchemaError,
+        SourceError,
+        StageError,
+        PassingError,
+    )
+    errors = [kind("what", where="there", mend="Do this") for kind in kinds]
     assert [type(e).__name__ for e in errors if e.retryable] == ["PassingError"]
     assert {type(e).__name__: e.exit_code for e in errors} == {
         "ConfigError": 2,

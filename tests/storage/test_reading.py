@@ -165,8 +165,9 @@ def test_a_reader_keeps_its_catalog_while_it_is_written_anew(warehouse: Warehous
     assert list(warehouse.root.glob(".aside-*")) == []
 
 
-def test_a_root_with_odd_characters_works(tmp_path: Path) -> None:
-    warehouse = Warehouse(tmp_path / "it's a 'root'; --")
+@pytest.mark.parametrize("name", ["it's a 'root'; --", "root [1]", "ro*t", "Wurzel ä"])
+def test_a_root_with_odd_characters_works(tmp_path: Path, name: str) -> None:
+    warehouse = Warehouse(tmp_path / name)
     put_run(warehouse)
     with opened(refresh_catalog(warehouse)) as connection:
         assert connection.sql("SELECT count(*) FROM toy.links").fetchall() == [(2,)]
