@@ -10,7 +10,7 @@ import typer
 
 from flows.options import Root, warehouse_at
 from flows.render import grid, size
-from storage.errors import MissingArtifactError
+from storage.errors import ConfigError, MissingArtifactError
 from storage.reading import refresh_catalog
 from storage.refs import Refs, freed_bytes, remove
 
@@ -51,8 +51,13 @@ def tag(
     if remove_it:
         refs.remove_tag(name)
         typer.echo(f"{name} is no tag any more")
+    elif recipe is None and run is None:
+        raise ConfigError(
+            f"{name} would name the tables of which run?",
+            mend=f"Name a recipe: relmill tag {name} tiny; or a run: relmill tag {name} --run ID",
+        )
     else:
-        chosen = refs.find_run(run) if run else refs.newest(run_name(recipe or name))
+        chosen = refs.find_run(run) if run else refs.newest(run_name(recipe or ""))
         made = refs.tag(name, chosen)
         typer.echo(f"{made.name} names the tables of {made.run}")
     refresh_catalog(warehouse)

@@ -92,7 +92,6 @@ def _run_shard(warehouse: Warehouse, spec: StepSpec, shard: Shard, doing: Path) 
         files=artifact.folder / "files",
         downloads=warehouse.root / "downloads",
         doing=doing,
-        seed=f"{spec.config.get('seed', 0)}/{spec.stage}/{shard.index}",
         memory=WHOLE_MEMORY if alone else SHARD_MEMORY,
         threads=spec.workers if alone else 1,
     )

@@ -21,7 +21,7 @@ from stages.base import (
     runtime,
     span_of,
 )
-from storage.lookup import Lookup, pair_keys
+from storage.lookup import Lookup, pair_keys, text_key
 from storage.spans import Span, holder
 from storage.tables import (
     DOCUMENTS,
@@ -44,6 +44,7 @@ class AlignConfig(StageConfig):
         None, ge=0, description="sentences between the nearest mentions, 0 is the same; none: any"
     )
     keep_na: Share = Field(1.0, description="share of the pairs without a label that are kept")
+    seed: int = Field(13, description="seed of that choice; set by the recipe's own `seed`")
     min_entities: int = Field(
         4, ge=0, description="entities that a document of the unit paragraph must have"
     )
@@ -159,8 +160,12 @@ class Statements:
         self._shards = shards.along("item")
         self._open: dict[int, Lookup] = {}
         self._merged: dict[int, list[int]] = {}
-        for row in inputs.rows(ITEM_REDIRECTS).to_pylist():
-            self._merged.setdefault(number(row["target_qid"]), []).append(number(row["qid"]))
+        leads = {
+            number(row["qid"]): number(row["target_qid"])
+            for row in inputs.rows(ITEM_REDIRECTS).to_pylist()
+        }
+        for item in leads:
+            self._merged.setdefault(end_of(item, leads), []).append(item)
 
     def of(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[list[str], bool]]:
         """Return for each pair the PIDs, and whether a deprecated statement relates it.
@@ -204,6 +209,15 @@ class Statements:
             name = f"statements-{place:05d}"
             self._open[place] = Lookup(self._files, name, ["pid", "deprecated"])
         return self._open[place]
+
+
+def end_of(item: int, leads: Mapping[int, int]) -> int:
+    """Return the item that a merged one leads to in the end; a loop ends where it began."""
+    seen = {item}
+    while (following := leads.get(item)) is not None and following not in seen:
+        item = following
+        seen.add(item)
+    return item
 
 
 def labelled(
@@ -272,7 +286,7 @@ def tuple_row(
     if not pids and deprecated:
         inputs.drop("deprecated_only", name)
         return None
-    if not pids and config.keep_na < 1.0 and inputs.rng.random() >= config.keep_na:
+    if not pids and not sampled(name, config.keep_na, config.seed):
         inputs.drop("na_sampled_out", name)
         return None
     return (
@@ -286,6 +300,11 @@ def tuple_row(
         distance,
         distance == 0,
     )
+
+
+def sampled(name: str, share: float, seed: int) -> bool:
+    """Whether a name falls into a sample; it depends on nothing else, so not on shards either."""
+    return text_key(f"{seed}/{name}") < share * 2**64
 
 
 def number(qid: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -157,7 +156,6 @@ class Inputs:
 
     Attributes:
         shard: Which part of the axis this call makes.
-        rng: Random numbers that depend on seed, stage and shard alone.
         scratch: A folder that survives a crash, for what takes long to get.
         downloads: A folder that outlives the artifact, for raw files from elsewhere.
         log: Logger of the stage.
@@ -171,7 +169,6 @@ class Inputs:
         scratch: Path,
         files: Path,
         downloads: Path,
-        seed: str = "0",
         memory: str = "2GB",
         threads: int = 1,
         doing: Path | None = None,
@@ -183,7 +180,6 @@ class Inputs:
         self._memory = memory
         self._threads = threads
         self.shard = shard
-        self.rng = random.Random(seed)
         self.scratch = scratch
         self.downloads = downloads
         self.log = logging.getLogger("relmill")

@@ -16,6 +16,9 @@ from storage.fingerprint import file_digest, fingerprint
 from storage.spans import Span, merge_across, without_overlap
 from storage.tables import HYPERLINKS, MENTIONS, PAGES, PARAGRAPHS, SENTENCES, SITE
 
+# Kana, ideographs and Hangul stand without spaces: a neighbour of these does not prolong a word.
+LETTER = r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
+
 Mention = tuple[Span, str | None, str]
 """Span in code points of the page's text, entity type, source."""
 
@@ -115,7 +118,7 @@ def title_spans(page: Mapping[str, Any]) -> list[Span]:
         return []
     longest_first = sorted(names, key=lambda name: (-len(name), name))
     pattern = "|".join(re.escape(name) for name in longest_first)
-    return [m.span() for m in re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", text)]
+    return [m.span() for m in re.finditer(f"(?<!{LETTER})(?:{pattern})(?!{LETTER})", text)]
 
 
 def model_name(model: str) -> str:

@@ -15,7 +15,8 @@ from storage.tables import DOCUMENTS, PAGES, PARAGRAPHS, SENTENCES
 
 # A word is a run of letters and digits; each ideograph counts for one, as scripts without spaces
 # have no such runs.
-WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
+IDEOGRAPHS = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+WORD = re.compile(rf"[{IDEOGRAPHS}]|[^\W{IDEOGRAPHS}]+")
 
 
 class SegmentConfig(StageConfig):

@@ -122,12 +122,17 @@ class Refs:
         """Give the artifacts of a run a name.
 
         Raises:
-            ConfigError: If the name is taken by another run, or cannot be a name.
+            ConfigError: If the name is taken by another run or a recipe, or cannot be a name.
         """
         if not TAG.fullmatch(name):
             raise ConfigError(
                 f"{name!r} cannot be a tag",
                 mend="Use letters, digits, dots, dashes and underscores, a letter or digit first",
+            )
+        if any(each.recipe == name for each in self.runs()):
+            raise ConfigError(
+                f"{name} is the name of a recipe, whose tables the catalog shows under it",
+                mend="Choose another name",
             )
         path = self.tags_folder / f"{name}.json"
         if path.is_file() and (other := read_json(path, Tag)).run != run.id:

@@ -99,7 +99,6 @@ def run_stage(tmp_path_factory: pytest.TempPathFactory) -> RunStage:
         given: Mapping[Table, Given],
         *,
         shard: Shard = ONE_SHARD,
-        seed: str = "0",
     ) -> Outcome:
         folder = tmp_path_factory.mktemp("stage")
         tables = {
@@ -114,7 +113,6 @@ def run_stage(tmp_path_factory: pytest.TempPathFactory) -> RunStage:
             scratch=folder,
             files=folder / "files",
             downloads=folder / "downloads",
-            seed=seed,
         )
         batches: dict[str, list[pa.RecordBatch]] = {table.name: [] for table in stage.writes}
         for table, batch in stage.run(config, inputs):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,12 +91,6 @@ def test_kept_files_are_named_once_in_a_folder_that_is_there(make: Make) -> None
     for name in ("index.npy", "other.npy", "index.npy"):
         inputs.keep(name).write_bytes(b"x")
     assert inputs.kept == ["index.npy", "other.npy"]
-
-
-def test_random_numbers_depend_on_the_seed_alone(make: Make) -> None:
-    assert make(seed="13/align/2").rng.random() == make(seed="13/align/2").rng.random()
-    assert make(seed="13/align/2").rng.random() != make(seed="13/align/3").rng.random()
-    assert make(seed="x").rng.random() == random.Random("x").random()
 
 
 def test_damage_is_counted_by_reason_with_a_few_short_samples(make: Make) -> None:

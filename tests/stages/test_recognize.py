@@ -272,3 +272,8 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.cfg").write_text("[nlp")
     with pytest.raises(ConfigError, match="spaCy cannot load the model"):
         load(str(tmp_path), "en")
+
+
+def test_a_title_in_a_script_without_spaces_is_found_inside_running_text() -> None:
+    page = {"title": "柏林", "text": "他在柏林長大。", "bold_names": []}
+    assert title_spans(page) == [(2, 4)]
