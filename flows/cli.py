@@ -6,6 +6,8 @@ import json
 import os
 import shlex
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -216,8 +218,18 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; of an error that nobody foresaw, keep the traceback in a file."""
+    try:
+        app()
+    except Exception as error:
+        handle, log = tempfile.mkstemp(prefix="relmill-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
+        typer.echo(
+            f"{type(error).__name__}: {error}. This should not happen: please report it with {log}",
+            err=True,
+        )
+        sys.exit(1)
 
 
 if __name__ == "__main__":

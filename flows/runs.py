@@ -48,6 +48,8 @@ def run(request: Request, warehouse: Warehouse, workers: int, in_process: bool) 
     warehouse.require_writable()
     if not plan.stale:
         pin(plan, warehouse)
+        if not (warehouse.root / "catalog.duckdb").exists():
+            refresh_catalog(warehouse)
         console.print(f"Everything is current: {len(plan.steps)} steps, nothing to do.")
         console.print(f"Look at the tables: relmill show {request.recipe} --root {warehouse.root}")
         return

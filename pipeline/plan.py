@@ -113,6 +113,11 @@ def make_plan(
     last = only or to
     target = stage(last) if last else DAG[-1]
     wanted = ancestry(target) if last else DAG
+    for name in forced - {each.name for each in wanted}:
+        raise PlanError(
+            f"--force {name} has no effect: a plan to {target.name} does not go there",
+            mend=f"Leave --to out, or name a stage there that depends on {name}",
+        )
     previous = previous_steps(recipe.name, warehouse)
     steps: dict[str, Step] = {}
     for each in wanted:
@@ -128,8 +133,6 @@ def make_plan(
         step.last_seconds = last_seconds(each, before, warehouse)
         steps[each.name] = step
     plan = RunPlan(recipe, target.name, list(steps.values()))
-    for name in forced:
-        plan.step(name)
     if only:
         require_only(plan, only)
     return plan

@@ -58,15 +58,16 @@ def batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.Re
 def write_catalog(path: Path, schemas: Mapping[str, Mapping[str, Path]], manifests: Path) -> None:
     """Write a DuckDB file with a schema of views for each recipe and tag.
 
-    The file is written aside and renamed, so that a client that has the old one open keeps it.
-
-    Raises:
-        PassingError: If the disk refuses.
+    The file is written aside and renamed, so that a client that has the old one open keeps it. A
+    table whose parts were removed or damaged by hand gets no view: `verify` tells of it.
 
     Args:
         path: The file.
         schemas: By schema name, the folder of parts of each table.
         manifests: Folder with `<stage>/<fingerprint>/manifest.json`, shown as the view `manifests`.
+
+    Raises:
+        PassingError: If the disk refuses.
     """
     aside = path.with_name(f".aside-{os.getpid()}-{path.name}")
     aside.unlink(missing_ok=True)
@@ -76,16 +77,17 @@ def write_catalog(path: Path, schemas: Mapping[str, Mapping[str, Path]], manifes
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)}")
                 for table, folder in tables.items():
                     parts = quoted(f"{glob.escape(str(folder))}/part-*.parquet")
-                    connection.execute(
-                        f"CREATE OR REPLACE VIEW {identifier(schema)}.{table} AS "
-                        f"SELECT * FROM read_parquet({parts})"
-                    )
+                    query = f"SELECT * FROM read_parquet({parts})"
+                    if _readable(connection, query):
+                        connection.execute(
+                            f"CREATE OR REPLACE VIEW {identifier(schema)}.{table} AS {query}"
+                        )
             if any(manifests.glob("*/*/manifest.json")):
                 connection.execute(_manifests_view(manifests))
             # On closing, DuckDB keeps quiet about a disk that is full.
             connection.execute("CHECKPOINT")
         aside.replace(path)
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.IOException, duckdb.FatalException) as error:
         raise PassingError(
             f"{path} could not be written: {error}",
             mend="Free some space or mend the disk, then run the same command again: "
@@ -94,6 +96,14 @@ def write_catalog(path: Path, schemas: Mapping[str, Mapping[str, Path]], manifes
     finally:
         for stray in (aside, aside.with_name(f"{aside.name}.wal")):
             stray.unlink(missing_ok=True)
+
+
+def _readable(connection: duckdb.DuckDBPyConnection, query: str) -> bool:
+    try:
+        connection.execute(f"{query} LIMIT 0")
+    except duckdb.Error:
+        return False
+    return True
 
 
 def _manifests_view(folder: Path) -> str:

@@ -229,9 +229,7 @@ class Artifact:
             stray.unlink(missing_ok=True)
         write_json(self.folder / "manifest.json", manifest)
 
-    def require_whole(
-        self, records: Iterable[PartRecord], table: str, files: bool = False
-    ) -> None:
+    def require_whole(self, records: Iterable[PartRecord], table: str, files: bool = False) -> None:
         """Check that the parts of a table are there in their size, without reading them.
 
         Args:

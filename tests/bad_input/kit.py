@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import zstandard
 from typer.testing import CliRunner
 
@@ -206,12 +207,18 @@ class Desk:
             yield from manifest.parent.glob("*/part-*.parquet")
 
     def nothing_half_written(self) -> None:
-        """Check that every part has its record, and that nothing was left aside."""
+        """Check that nothing was left aside, and that what a reader may find is whole."""
         assert not [*self.root.rglob(".aside-*"), *self.root.rglob(".probe-*")]
         for path in self.root.glob("artifacts/*/*/*/part-*.parquet"):
+            pq.read_table(path)
+        for path in self.complete_parts():
             number = path.stem.removeprefix("part-")
             record = path.parent.parent / "records" / f"{number}.json"
             assert record.is_file(), f"{path.relative_to(self.root)} has no record"
+        for path in self.root.glob("artifacts/*/*/records/*.json"):
+            for table, part in jsonable(path)["parts"].items():
+                written = path.parent.parent / table / f"part-{path.stem}.parquet"
+                assert file_digest(written) == part["digest"]
 
     def was_not_made(self, stage: str) -> None:
         """Check that a stage has no manifest, and that nothing of it is half written."""

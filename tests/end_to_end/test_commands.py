@@ -407,20 +407,26 @@ def test_verify_names_the_part_in_which_one_byte_was_flipped(root: Path) -> None
     broken = relmill("verify", "tiny", "--root", root)
     assert broken.code != 0
     assert f"{newest(root).steps['link']}/links/part-00002.parquet is damaged" in broken.out
-    assert "1 files of link are not as they were made" in broken.err
+    assert "1 file of link is not as made" in broken.err
     part.unlink()
     assert "part-00002.parquet is missing" in relmill("verify", "--root", root).out
 
 
-def test_what_verify_found_broken_is_made_again_as_it_says(root: Path, made: Made) -> None:
+@pytest.mark.parametrize("way", ["forced", "folder removed"])
+def test_what_verify_found_broken_is_made_again_as_it_says(
+    way: str, root: Path, made: Made
+) -> None:
     step = Warehouse(root).named(newest(root).steps["link"])
     step.part("links", 2).write_bytes(b"")
-    mend = "Make them again: remove their folders under artifacts/, then relmill run"
+    mend = "relmill run RECIPE --force link; or remove their folders under artifacts/ and run"
     assert mend in relmill("verify", "--root", root).err
-    shutil.rmtree(step.folder)
-    done("run", "tiny", "--in-process", "--workers", 1, "--root", root)
+    force = ["--force", "link"] if way == "forced" else []
+    if way == "folder removed":
+        shutil.rmtree(step.folder)
+    done("run", "tiny", *force, "--in-process", "--workers", 1, "--root", root)
     assert newest(root).made == ["link"]
     assert parts_of(root) == made.parts
+    done("verify", "tiny", "--root", root)
 
 
 def test_verify_finds_a_damaged_file_beside_the_tables(root: Path) -> None:

@@ -111,7 +111,7 @@ def test_prefect_shows_the_plan_as_a_table_and_each_step_as_progress(
     assert [[row["step"] for row in table] for table in tables] == [list(STAGES)]
     assert tables[0][0]["verdict"] == "NEW"
     assert tables[0][3]["why"].endswith("waits for fetch, parse_wikipedia")
-    progress = {key: json.loads(data) for key, kind, data in rows if kind == "progress"}
+    progress = {key: float(data) for key, kind, data in rows if kind == "progress"}
     assert progress == {f"progress-{stage.replace('_', '-')}": 100.0 for stage in STAGES}
 
 
