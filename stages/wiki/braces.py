@@ -19,12 +19,14 @@ def template(walk: Walk, index: int) -> int:
     name, index = template_name(walk, index + 1)
     if walk.hidden:
         return drop_arguments(walk, index)
-    if name.lower() in walk.site.facts.disambiguation:
+    canonical = walk.redirects.get(name, name)
+    marks = walk.site.facts.disambiguation
+    if name.lower() in marks or canonical.lower() in marks:
         walk.disambiguation = True
-    rule = walk.rules.get(name)
+    rule = walk.rules.get(canonical) or walk.rules.get(name)
     if rule is None:
         if walk.place in ("prose", "caption"):
-            walk.dropped[name] += 1
+            walk.dropped[canonical] += 1
         walk.draft.mark(HOLE)
         return drop_arguments(walk, index)
     return replace_template(walk, index, rule)
