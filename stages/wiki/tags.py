@@ -29,7 +29,7 @@ _ITEM_TAGS = frozenset(("li", "dt", "dd"))
 _BOLD_TAGS = frozenset(("b", "strong"))
 _REF_TAGS = frozenset(("ref", "references"))
 _SPACE_TAGS = frozenset(("br", "wbr"))
-_MARKUP = re.compile(r"\[\[|\]\]|\{[{|]|[|}]\}|''|<|==|~~~|://|^[*#:;]")
+_MARKUP = re.compile(r"\{[{|]|[|}]\}|''|<|==|~~~|://|^[*#:;]|\[\[[^\]]*[|:]|\n")
 
 
 def tag(walk: Walk, index: int) -> int:
@@ -123,7 +123,10 @@ def dressed(walk: Walk, index: int, word: str) -> int:
 
 
 def verbatim(walk: Walk, index: int) -> int:
-    """<nowiki>: kept where it only protects words, dropped where it shows markup."""
+    """<nowiki>: kept where it only protects words, dropped where it shows markup.
+
+    Words in double brackets are no link here; they lose the brackets like all that do not pair.
+    """
     words = Draft()
     index = walk.separate(words, index)
     text = "".join(words.pieces)
