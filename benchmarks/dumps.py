@@ -53,8 +53,9 @@ def articles(path: Path) -> Iterator[Article]:
     """Yield the articles of a dump; damaged pages and all behind a broken place are left out."""
     with open_dump(path) as stream:
         header, records = page_records(stream, path.name)
-        # A dump without a header is of the wiki that its file name names.
-        site = site_from_siteinfo(header, None if b"<siteinfo" in header else path.name[:2])
+        # The header of each of the small dumps says English; their names say the language.
+        stated = path.name[:2] if path.name.endswith("wiki-mini.xml.bz2") else None
+        site = site_from_siteinfo(header, stated)
         try:
             for record in records:
                 try:

@@ -83,7 +83,7 @@ class TreeWalk:
                 if parameter.showkey:
                     self._aside(parameter.name, _inner(place, "template"))
                 self._aside(parameter.value, _inner(place, "template"))
-        elif isinstance(node, nodes.ExternalLink) or isinstance(node, nodes.Heading):
+        elif isinstance(node, nodes.ExternalLink | nodes.Heading):
             self.walk(node.title, place)
 
     def _tag(self, node: Any, place: str) -> None:

@@ -35,6 +35,9 @@ _MARKUP = re.compile(r"\{[{|]|[|}]\}|''|<|==|~~~|://|^[*#:;]|\[\[[^\]]*[|:]|\n")
 def tag(walk: Walk, index: int) -> int:
     """<name attributes>content</name>, and the wiki's own marks of lists and tables."""
     name = walk.tokens[index + 1]
+    if type(name) is kinds.Text and type(walk.tokens[index + 2]) is kinds.TagCloseSelfclose:
+        single_tag(walk, name["text"].strip().lower())
+        return index + 3
     word = name["text"].strip().lower() if type(name) is kinds.Text else ""
     index, unseen = tag_attributes(walk, index + 2)
     if type(walk.tokens[index]) is not kinds.TagCloseOpen:

@@ -38,6 +38,7 @@ class Walk:
         self.trail = site.facts.trail
         self.rules = rules(site.language)
         self.redirects = redirects
+        self.targets: dict[str, LinkTarget] = {}
         self.draft = self.body = Draft()
         self.captions: list[tuple[int, Draft]] = []
         self.headings: list[tuple[int, str]] = [(0, "")]
