@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 from stages.wiki.cuts import CUTS, Cut, find_cuts
 from stages.wiki.draft import HEADING, HOLE, LIST, Draft
@@ -15,8 +15,7 @@ from stages.wiki.draft import HEADING, HOLE, LIST, Draft
 __all__ = ["Layout", "Span", "plain"]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A block of a layout: its kind, the section it stands in, and its span in the text."""
 
     kind: str
@@ -233,14 +232,15 @@ class Layout:
 
     def _close(self) -> None:
         """End the block; one without a letter or digit is none."""
-        text = "".join(self.run)
-        if text and (not self.page or _WORD.search(text)):
-            end = self.block_start + len(text)
-            self.blocks.append(Span(self.kind, self.section, self.block_start, end))
-            self.texts.append(text)
-            self.block_start = end + 1
+        if self.run:
+            text = "".join(self.run)
+            if not self.page or _WORD.search(text):
+                end = self.block_start + len(text)
+                self.blocks.append(Span(self.kind, self.section, self.block_start, end))
+                self.texts.append(text)
+                self.block_start = end + 1
+            self.run = []
         self.length = self.block_start
-        self.run = []
         self.gap = self.hole = False
         self.kind = "prose"
         self.line_start = self.page

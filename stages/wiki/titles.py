@@ -55,7 +55,7 @@ def parse_target(raw: str, site: Site) -> LinkTarget:
     prefixes: any other colon belongs to the title. A prefix of the wiki's own language is local.
     """
     if raw.isascii() and len(raw) <= MAX_TITLE_BYTES and _PLAIN.fullmatch(raw):
-        return LinkTarget(0, _first_upper(raw, 0, site), "", "")
+        return LinkTarget(0, _first_upper(raw, 0, site) if raw[0].islower() else raw, "", "")
     if "&" in raw:
         raw = html.unescape(raw)
     if "%" in raw and _ESCAPED.search(raw):
