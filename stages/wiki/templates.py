@@ -15,6 +15,7 @@ from typing import Any
 from stages.wiki.convert import convert, gauge
 from stages.wiki.draft import Draft
 from stages.wiki.layout import plain
+from stages.wiki.measures import grouped
 
 __all__ = ["Arguments", "Linked", "Rule", "render", "rules"]
 
@@ -250,6 +251,18 @@ def _measure(arguments: Arguments) -> Written:
     return [words] if words else []
 
 
+def _grouped(arguments: Arguments) -> Written:
+    return [grouped(text_of(arguments, "0"))]
+
+
+def _lower(arguments: Arguments) -> Written:
+    return [text_of(arguments, "0").lower()]
+
+
+def _upper(arguments: Arguments) -> Written:
+    return [text_of(arguments, "0").upper()]
+
+
 def _gauge(arguments: Arguments) -> Written:
     words = gauge(text_of(arguments, "1"))
     return [words] if words else []
@@ -262,6 +275,9 @@ def _nothing(_: Arguments) -> Written:
 _CODE: dict[str, Rule] = {
     "convert": _convert,
     "measure": _measure,
+    "grouped": _grouped,
+    "lower": _lower,
+    "upper": _upper,
     "as_of": _as_of,
     "val": _val,
     "date": _date,
