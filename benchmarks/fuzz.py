@@ -3,7 +3,8 @@
     python -m benchmarks.fuzz [20000] [--seed 1]
 
 Inputs are made of marks alone, or are pieces of real articles (`RELMILL_REAL_DATA`, where set),
-cut off, cut up, doubled and with marks put in. Ends with 1 and prints the input if one fails.
+cut off, cut up, doubled and with marks put in; one in a hundred repeats a few marks thousands of
+times. Ends with 1 and prints the input if one fails.
 """
 
 from __future__ import annotations
@@ -61,6 +62,18 @@ def mutated(rng: random.Random, pages: list[str]) -> str:
     return text
 
 
+def swollen(rng: random.Random) -> str:
+    """Return a few marks over and over, which nothing may close: what makes a parser hang."""
+    return "".join(rng.choices(MARKS, k=rng.randrange(1, 4))) * rng.randrange(50, 5000)
+
+
+def given_input(number: int, rng: random.Random, pages: list[str]) -> str:
+    """Return an input: by turns of a real page or made up, each hundredth a swollen one."""
+    if number % 100 == 99:
+        return swollen(rng)
+    return mutated(rng, pages) if pages and number % 2 else made_up(rng)
+
+
 def faults(page: ParsedPage, wikitext: str) -> list[str]:
     """Return what is wrong with a page."""
     text, found = page.text, []
@@ -100,7 +113,7 @@ def main() -> None:
     sites = [site_from_siteinfo(b"", language) for language in LANGUAGES]
     slowest, size, spans, truncated = 0.0, 0, 0, 0
     for number in range(given.count):
-        wikitext = mutated(rng, pages) if pages and number % 2 else made_up(rng)
+        wikitext = given_input(number, rng, pages)
         began = time.process_time()
         try:
             page = parse_wikitext(wikitext, sites[number % len(sites)])
