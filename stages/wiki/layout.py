@@ -86,7 +86,7 @@ class Layout:
         if run < len(self.raw_starts) and end < self.raw_starts[run]:
             # The usual case: all of it in one run.
             first = self.text_starts[run - 1] + start - self.raw_starts[run - 1]
-            last = min(first + end - start, self.text_starts[run])
+            last = min(first + end - start, self.text_starts[run], len(text))
             first = min(first, last)
         else:
             first, last = self.at(start), self.at(end)
