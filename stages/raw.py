@@ -75,17 +75,11 @@ def pack_wikipedia(
     from stages.wiki.compression import open_dump
     from stages.wiki.dump import page_records
     from stages.wiki.frames import pack
-    from stages.wiki.multistream import index_multistream
-    from stages.wiki.site import site_from_siteinfo
-    from stages.wiki.template_redirects import TemplateRedirects, multistream_redirects
+    from stages.wiki.template_redirects import TemplateRedirects
 
     beside = multistream_index(dump)
     if beside is not None and limit is None:
-        index = index_multistream(dump, beside, shards.of)
-        keep_index(label, RawFile(str(dump), index.to_json()), inputs)
-        site = site_from_siteinfo(index.header.encode(), language)
-        found = multistream_redirects(dump, beside, index, site)
-        return Packed(index.records, index.header, found)
+        return index_in_place(label, dump, beside, shards, inputs, language)
     redirects = TemplateRedirects()
     with open_dump(dump) as stream:
         header, pages = page_records(stream, dump.name)
@@ -101,6 +95,21 @@ def pack_wikipedia(
     count_open_end(label, pages.complete, limit, inputs)
     keep_index(label, RawFile(None, index.to_json()), inputs)
     return Packed(index.records, index.header, redirects)
+
+
+def index_in_place(
+    label: str, dump: Path, beside: Path, shards: Shards, inputs: Inputs, language: str | None
+) -> Packed:
+    """Make every page of a multistream dump findable where it lies, by the index beside it."""
+    from stages.wiki.multistream import index_multistream
+    from stages.wiki.site import site_from_siteinfo
+    from stages.wiki.template_redirects import multistream_redirects
+
+    index = index_multistream(dump, beside, shards.of)
+    keep_index(label, RawFile(str(dump), index.to_json()), inputs)
+    site = site_from_siteinfo(index.header.encode(), language)
+    found = multistream_redirects(dump, beside, index, site)
+    return Packed(index.records, index.header, found)
 
 
 def pack_wikidata(label: str, dump: Path, shards: Shards, inputs: Inputs) -> Packed:
