@@ -5,8 +5,10 @@
     python benchmarks/kill.py RECIPE --set STAGE.FIELD=VALUE --to STAGE
 
 One run is left alone and measured. Then each kill begins in a fresh folder, ends the whole process
-group with SIGKILL at a moment drawn from the length of that run, and runs the same command again.
-Tables are compared by the SHA-256 of their files. Ends with status 1 if one differs.
+group with SIGKILL, and runs the same command again. The kills are spread evenly over the stages, and
+the beginning before them; within a stage, the moment is drawn from the time that it takes, so that
+short stages are met as often as long ones. Tables are compared by the SHA-256 of their files. Ends
+with status 1 if one differs.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from storage.fingerprint import file_digest
 from storage.refs import Refs
 from storage.warehouse import Warehouse
 
+BEGINNING = "(beginning)"
 RELMILL = str(Path(sys.executable).with_name("relmill"))
 
 
@@ -74,19 +77,20 @@ def measured(options: argparse.Namespace, folder: Path) -> int:
     finish(words, folder / "undisturbed")
     length = time.monotonic() - began
     expected = digests(folder / "undisturbed", recipe)
-    rows = f"{len(expected)} files"
-    print(f"An undisturbed run of {recipe} took {length:.1f} s and made {rows}.\n", flush=True)
+    seconds = lengths(folder / "undisturbed", recipe, length)
+    made = f"{len(expected)} files"
+    print(f"An undisturbed run of {recipe} took {length:.1f} s and made {made}.\n", flush=True)
 
-    print("  #  killed at  in               shards kept  strays  identical", flush=True)
+    print("  #  killed at  in                     shards kept  strays  identical", flush=True)
     rng = random.Random(options.seed)
     different = 0
     for number in range(1, options.kills + 1):
-        # One moment out of each equal share of the run, so that no part of it is left out.
-        moment = length * (number - 1 + rng.random()) / options.kills
-        kill = killed(words, folder / f"{number}", recipe, moment, expected)
+        place = list(seconds)[(number - 1) * len(seconds) // options.kills]
+        after = rng.random() * seconds[place]
+        kill = killed(words, folder / f"{number}", recipe, (place, after), expected)
         different += not kill.identical or kill.strays > 0
         print(
-            f"{number:>3}  {kill.moment:>7.2f} s  {kill.stage:<16} {kill.kept:>11}  "
+            f"{number:>3}  {kill.moment:>7.2f} s  {kill.stage:<22} {kill.kept:>11}  "
             f"{kill.strays:>6}  {'yes' if kill.identical else 'NO'}",
             flush=True,
         )
@@ -95,9 +99,14 @@ def measured(options: argparse.Namespace, folder: Path) -> int:
 
 
 def killed(
-    words: list[str], root: Path, recipe: str, moment: float, expected: dict[str, str]
+    words: list[str],
+    root: Path,
+    recipe: str,
+    moment: tuple[str, float],
+    expected: dict[str, str],
 ) -> Kill:
-    """Kill a run at a moment, go on, and compare."""
+    """Kill a run so many seconds after a stage began, go on, and compare."""
+    place, after = moment
     began = time.monotonic()
     run = subprocess.Popen(
         [*words, "--root", str(root)],
@@ -105,28 +114,39 @@ def killed(
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    while place != BEGINNING and not any(root.glob(f"runs/*/steps/{place}.json")):
+        if run.poll() is not None:
+            break
+        time.sleep(0.002)
     try:
-        run.wait(moment)
+        run.wait(after)
         stage = "(had ended)"
     except subprocess.TimeoutExpired:
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
         stage = under_way(root)
-    moment = time.monotonic() - began
+    killed_at = time.monotonic() - began
     kept = len(list(root.glob("artifacts/*/*/records/[0-9]*.json")))
     finish(words, root)
     complete = [a.folder for a in Warehouse(root).artifacts() if a.complete]
     strays = sum(len(list(each.rglob(".aside-*"))) for each in complete)
     identical = digests(root, recipe) == expected
     shutil.rmtree(root)
-    return Kill(moment, stage, kept, identical, strays)
+    return Kill(killed_at, stage, kept, identical, strays)
+
+
+def lengths(root: Path, recipe: str, whole: float) -> dict[str, float]:
+    """Return how long each stage of the newest run took, and the time before the first."""
+    steps = Refs(Warehouse(root)).newest(recipe).steps
+    stages = {n: Warehouse(root).named(a).manifest().wall_seconds for n, a in steps.items()}
+    return {BEGINNING: max(0.0, whole - sum(stages.values())), **stages}
 
 
 def under_way(root: Path) -> str:
     """Return the stage that a killed run was at, as far as its folder tells."""
     begun = [path for path in root.glob("runs/*/steps/*.json") if path.name[0] != "."]
     if not begun:
-        return "(beginning)"
+        return BEGINNING
     stage = max(begun, key=lambda path: path.stat().st_mtime_ns).stem
     done = any(a.complete for a in Warehouse(root).artifacts() if a.folder.parent.name == stage)
     return f"after {stage}" if done else stage

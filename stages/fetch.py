@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from stages.base import Inputs, Rows, ShardCounts, Stage, StageConfig, runtime
-from stages.raw import MULTISTREAM, pack_wikidata, pack_wikipedia
+from stages.raw import MULTISTREAM, Packed, pack_wikidata, pack_wikipedia
 from storage.errors import ConfigError, PipelineError, SourceError
 from storage.fingerprint import file_digest, fingerprint
-from storage.tables import SITE, SOURCES
+from storage.tables import SITE, SOURCES, TEMPLATE_REDIRECTS
 
 Kind = Literal["wikipedia", "wikidata", "truth", "gold"]
 
@@ -170,6 +170,9 @@ def name_of(url: str) -> str:
 def fetch(config: FetchConfig, inputs: Inputs) -> Iterator[Rows]:
     """Get one raw file and yield its `sources` row; of a Wikipedia dump, its `site` row too.
 
+    Of a Wikipedia dump the redirects of templates are yielded as well: whoever reads one page needs
+    them all.
+
     A dump is packed once into frames by shard, unless it is a multistream dump with its index,
     which is read in place. Everything else of the pipeline then reads only its own records.
     """
@@ -178,12 +181,13 @@ def fetch(config: FetchConfig, inputs: Inputs) -> Iterator[Rows]:
     records = limit = None
     if raw.kind == "wikipedia":
         limit, pages = config.limit_pages, config.shards.along("page")
-        packed = pack_wikipedia(raw.label, path, pages, limit, inputs)
+        packed = pack_wikipedia(raw.label, path, pages, limit, inputs, config.language)
         records = packed.records
         try:
             yield SITE, SITE.batch([site_row(raw, packed.header, config.language)])
         except PipelineError as error:
             raise error.at(str(path)) from error
+        yield TEMPLATE_REDIRECTS, TEMPLATE_REDIRECTS.batch(redirect_rows(raw, packed, config))
     elif raw.kind == "wikidata":
         records = pack_wikidata(raw.label, path, config.shards.along("item"), inputs).records
     date = DATE.search(path.name)
@@ -214,6 +218,16 @@ def site_row(raw: Raw, header: str, language: str | None) -> tuple[Any, ...]:
     if named and language is None:
         dbname = named[1]
     return (raw.ordinal, site.language, dbname, site.to_json())
+
+
+def redirect_rows(raw: Raw, packed: Packed, config: FetchConfig) -> list[tuple[Any, ...]]:
+    """Return the rows of `template_redirects` of a Wikipedia dump."""
+    from stages.wiki.site import site_from_siteinfo
+
+    if packed.redirects is None:
+        return []
+    site = site_from_siteinfo(packed.header.encode(), config.language)
+    return [(raw.ordinal, *row) for row in packed.redirects.rows(site)]
 
 
 def obtain(raw: Raw, config: FetchConfig, inputs: Inputs) -> Path:
@@ -285,7 +299,7 @@ FETCH = Stage(
     version=1,
     config=FetchConfig,
     reads=(),
-    writes=(SOURCES, SITE),
+    writes=(SOURCES, SITE, TEMPLATE_REDIRECTS),
     run=fetch,
     pieces=pieces,
     check=check,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stages.base import Inputs, Pending, Rows, ShardCounts, Share, Stage, StageConfig, runtime
 from stages.raw import file_names, shard_records
 from storage.errors import StageError
-from storage.tables import HYPERLINKS, PAGES, PARAGRAPHS, REDIRECTS, SECTIONS, SITE, SOURCES
+from storage.tables import (
+    HYPERLINKS,
+    PAGES,
+    PARAGRAPHS,
+    REDIRECTS,
+    SECTIONS,
+    SITE,
+    SOURCES,
+    TEMPLATE_REDIRECTS,
+)
 
 if TYPE_CHECKING:
     from stages.wiki.dump import RawPage
@@ -34,12 +43,14 @@ def parse_wikipedia(config: ParseWikipediaConfig, inputs: Inputs) -> Iterator[Ro
     Drops (pages): "namespace" (not 0), "other_model" (no wikitext), "redirect_elsewhere" (to
     another namespace or wiki). Damaged pages are counted under their reason with a sample; of
     pages with the same id, all but the first are "duplicate_page_id".
-    Counts: "template NAME" for templates that were dropped out of prose.
+    Counts: "template NAME" for templates that were dropped out of prose, by the name that their
+    redirects lead to.
     """
     from stages.wiki.dump import parse_page
     from stages.wiki.records import DamagedRecord
     from stages.wiki.site import Site
 
+    names = template_names(inputs)
     sites = [Site.from_json(text) for text in inputs.rows(SITE)["site"].to_pylist()]
     pending = Pending(PAGES, SECTIONS, PARAGRAPHS, HYPERLINKS, REDIRECTS)
     cut = config.shards.along("page")
@@ -64,7 +75,7 @@ def parse_wikipedia(config: ParseWikipediaConfig, inputs: Inputs) -> Iterator[Ro
         elif page.model != "wikitext":
             inputs.drop("other_model", page.title)
         else:
-            add_article(page, sites[ordinal], pending, inputs)
+            add_article(page, sites[ordinal], pending, inputs, names.get(ordinal, {}))
         if number % ROWS_AT_ONCE == 0:
             yield from pending.flush()
     yield from pending.flush()
@@ -85,12 +96,28 @@ def add_redirect(page: RawPage, site: Site, pending: Pending, inputs: Inputs) ->
     pending.add(REDIRECTS, (page.page_id, title, target.title, target.fragment))
 
 
-def add_article(page: RawPage, site: Site, pending: Pending, inputs: Inputs) -> None:
-    """Add the rows of an article; every span was cut out of the text and compared."""
+def template_names(inputs: Inputs) -> dict[int, Mapping[str, str]]:
+    """Return, by dump file, where each redirect of a template leads in the end."""
+    from stages.wiki.template_redirects import canonical_names
+
+    rows: dict[int, list[tuple[str, str]]] = {}
+    for row in inputs.rows(TEMPLATE_REDIRECTS).to_pylist():
+        rows.setdefault(row["ordinal"], []).append((row["title"], row["target_title"]))
+    return {ordinal: canonical_names(found) for ordinal, found in rows.items()}
+
+
+def add_article(
+    page: RawPage, site: Site, pending: Pending, inputs: Inputs, templates: Mapping[str, str]
+) -> None:
+    """Add the rows of an article; every span was cut out of the text and compared.
+
+    Args:
+        templates: Where each redirect of a template leads.
+    """
     from stages.wiki.titles import normalise_title
     from stages.wiki.wikitext import parse_wikitext
 
-    parsed = parse_wikitext(page.text, site)
+    parsed = parse_wikitext(page.text, site, redirects=templates)
     page_id = page.page_id
     if parsed.truncated:
         inputs.damaged("over_budget", where=f"page {page_id}", sample=page.title)
@@ -160,7 +187,7 @@ PARSE_WIKIPEDIA = Stage(
     "parse_wikipedia",
     version=1,
     config=ParseWikipediaConfig,
-    reads=(SOURCES["wikipedia"], SITE),
+    reads=(SOURCES["wikipedia"], SITE, TEMPLATE_REDIRECTS),
     writes=(PAGES, SECTIONS, PARAGRAPHS, HYPERLINKS, REDIRECTS),
     run=parse_wikipedia,
 )

@@ -16,6 +16,7 @@ from storage.tables import SOURCES
 
 if TYPE_CHECKING:
     from stages.wiki.records import FrameIndex, Record
+    from stages.wiki.template_redirects import TemplateRedirects
 
 MULTISTREAM = "-multistream.xml.bz2"
 """How the name of a dump ends that has an index beside it, named `-multistream-index.txt.bz2`."""
@@ -37,6 +38,7 @@ class Packed:
 
     records: int
     header: str
+    redirects: TemplateRedirects | None = None
 
 
 def multistream_index(dump: Path) -> Path | None:
@@ -52,14 +54,20 @@ def multistream_index(dump: Path) -> Path | None:
 
 
 def pack_wikipedia(
-    label: str, dump: Path, shards: Shards, limit: int | None, inputs: Inputs
+    label: str,
+    dump: Path,
+    shards: Shards,
+    limit: int | None,
+    inputs: Inputs,
+    language: str | None = None,
 ) -> Packed:
-    """Make every page of a dump findable by its shard.
+    """Make every page of a dump findable by its shard, and note the other names of templates.
 
     A multistream dump with its index is read where it lies, any other is packed once into frames.
 
     Args:
         limit: Only so many pages count; None for all.
+        language: Language code that overrides what the dump's header says.
 
     Raises:
         SourceError: If the file is no dump, or is cut off.
@@ -67,18 +75,17 @@ def pack_wikipedia(
     from stages.wiki.compression import open_dump
     from stages.wiki.dump import page_records
     from stages.wiki.frames import pack
-    from stages.wiki.multistream import index_multistream
+    from stages.wiki.template_redirects import TemplateRedirects
 
     beside = multistream_index(dump)
     if beside is not None and limit is None:
-        index = index_multistream(dump, beside, shards.of)
-        keep_index(label, RawFile(str(dump), index.to_json()), inputs)
-        return Packed(index.records, index.header)
+        return index_in_place(label, dump, beside, shards, inputs, language)
+    redirects = TemplateRedirects()
     with open_dump(dump) as stream:
         header, pages = page_records(stream, str(dump))
         out = inputs.keep(f"{label}.frames")
         index = pack(
-            pages,
+            redirects.watch(pages),
             shards.of,
             out,
             header=header.decode("utf-8", "replace"),
@@ -88,7 +95,22 @@ def pack_wikipedia(
     require_records(dump, index.records, "page")
     count_open_end(label, pages.complete, limit, inputs)
     keep_index(label, RawFile(None, index.to_json()), inputs)
-    return Packed(index.records, index.header)
+    return Packed(index.records, index.header, redirects)
+
+
+def index_in_place(
+    label: str, dump: Path, beside: Path, shards: Shards, inputs: Inputs, language: str | None
+) -> Packed:
+    """Make every page of a multistream dump findable where it lies, by the index beside it."""
+    from stages.wiki.multistream import index_multistream
+    from stages.wiki.site import site_from_siteinfo
+    from stages.wiki.template_redirects import multistream_redirects
+
+    index = index_multistream(dump, beside, shards.of)
+    keep_index(label, RawFile(str(dump), index.to_json()), inputs)
+    site = site_from_siteinfo(index.header.encode(), language)
+    found = multistream_redirects(dump, beside, index, site)
+    return Packed(index.records, index.header, found)
 
 
 def pack_wikidata(label: str, dump: Path, shards: Shards, inputs: Inputs) -> Packed:

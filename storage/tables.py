@@ -87,6 +87,18 @@ SITE = Table(
     ),
 )
 
+TEMPLATE_REDIRECTS = Table(
+    "template_redirects",
+    "redirect of the template namespace",
+    "source",
+    ("ordinal", "title"),
+    (
+        Column("ordinal", ORDINAL, "place of the dump file within its source, from 0"),
+        Column("title", TEXT, "normalised title without its namespace"),
+        Column("target_title", TEXT, "template that it leads to, likewise; not followed further"),
+    ),
+)
+
 PAGES = Table(
     "pages",
     "article: a page of namespace 0 that is no redirect",
@@ -368,6 +380,7 @@ TABLES: dict[str, Table] = {
     for table in (
         SOURCES,
         SITE,
+        TEMPLATE_REDIRECTS,
         ITEMS,
         ITEM_REDIRECTS,
         PROPERTIES,

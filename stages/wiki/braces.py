@@ -16,18 +16,20 @@ TEMPLATE = 10
 
 def template(walk: Walk, index: int) -> int:
     """{{name|arguments}}: rendered, unwrapped or dropped as its rule says."""
-    name, index = template_name(walk, index + 1)
+    name, subject, index = template_name(walk, index + 1)
     if walk.hidden:
         return drop_arguments(walk, index)
-    if name.lower() in walk.site.facts.disambiguation:
+    canonical = walk.redirects.get(name, name)
+    marks = walk.site.facts.disambiguation
+    if name.lower() in marks or canonical.lower() in marks:
         walk.disambiguation = True
-    rule = walk.rules.get(name)
+    rule = walk.rules.get(canonical) or walk.rules.get(name)
     if rule is None:
         if walk.place in ("prose", "caption"):
-            walk.dropped[name] += 1
+            walk.dropped[canonical] += 1
         walk.draft.mark(HOLE)
         return drop_arguments(walk, index)
-    return replace_template(walk, index, rule)
+    return replace_template(walk, index, rule, {"0": Draft([subject])} if subject else {})
 
 
 def drop_arguments(walk: Walk, index: int) -> int:
@@ -35,8 +37,11 @@ def drop_arguments(walk: Walk, index: int) -> int:
     return walk.aside(index, "template") + 1
 
 
-def template_name(walk: Walk, index: int) -> tuple[str, int]:
-    """Return a template's name with a capital, and the index of what ends it."""
+def template_name(walk: Walk, index: int) -> tuple[str, str, int]:
+    """Return a template's name with a capital, its subject, and the index of what ends the name.
+
+    The subject of {{lc:WORDS}} is WORDS; a template in the proper sense has none.
+    """
     tokens = walk.tokens
     token = tokens[index]
     if type(token) is kinds.Text and type(tokens[index + 1]) in _TEMPLATE_PARTS:
@@ -46,18 +51,18 @@ def template_name(walk: Walk, index: int) -> tuple[str, int]:
         index = walk.separate(name, index)
         raw = "".join(name.pieces)
     name_ = " ".join(raw.replace("_", " ").split())
+    subject = ""
     prefix, colon, rest = name_.partition(":")
     if colon:
         if walk.site.keys.get(prefix.strip().lower()) == TEMPLATE:
             name_ = rest.strip()
         else:
-            name_ = prefix + ":"
-    return name_[:1].upper() + name_[1:], index
+            name_, subject = prefix + ":", rest.strip()
+    return name_[:1].upper() + name_[1:], subject, index
 
 
-def replace_template(walk: Walk, index: int, rule: Rule) -> int:
-    """Write what a rule makes of a template's arguments."""
-    arguments: Arguments = {}
+def replace_template(walk: Walk, index: int, rule: Rule, arguments: Arguments) -> int:
+    """Write what a rule makes of a template's arguments, those that are given and those to read."""
     position = 0
     order = index
     while type(walk.tokens[index]) is kinds.TemplateParamSeparator:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 __all__ = ["within_budget"]
+
+_TAG = re.compile(r"<(/?)([A-Za-z]+)(?:[^<>/]|/(?!>))*(/>)?")
+_SINGLE = frozenset(("br", "hr", "li", "wbr", "p", "dd", "dt", "td", "th", "tr"))
 
 MAX_CODE_POINTS = 4_000_000
 """Longest wikitext that is read whole; MediaWiki lets a page have 2 MiB."""
@@ -42,10 +48,18 @@ def _unclosed(wikitext: str) -> int:
 
 def _balance(wikitext: str) -> int:
     count = wikitext.count
-    single = sum(map(count, ("<br", "<hr", "<li", "<wbr", "<p>", "<dd", "<dt", "<td")))
     return max(
         count("[[") - count("]]"),
         count("{{") - count("}}"),
-        count("<") - 2 * count("</") - count("/>") - count("-->") - single,
+        count("<!--") - count("-->"),
         count("[http") + count("[//") + count("[ftp") - count("]"),
+        _unclosed_tags(wikitext) if count("<") > MAX_UNCLOSED else 0,
     )
+
+
+def _unclosed_tags(wikitext: str) -> int:
+    """Return how many tags stand open, each name by itself: a </b> closes no <nowiki>."""
+    tags = _TAG.findall(wikitext)
+    opened = Counter(name.lower() for slash, name, end in tags if not slash and end != "/>")
+    opened.subtract(name.lower() for slash, name, _ in tags if slash)
+    return sum(max(open_, 0) for name, open_ in opened.items() if name not in _SINGLE)

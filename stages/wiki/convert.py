@@ -6,13 +6,20 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from functools import cache
-from importlib import resources
-from typing import Any
+from decimal import Decimal
+
+from stages.wiki.measures import (
+    Unit,
+    converted,
+    decimals,
+    grouped,
+    number,
+    stored,
+    unit_of,
+    written,
+)
 
 __all__ = ["convert", "gauge"]
 
@@ -22,33 +29,30 @@ _RANGES = {
     "xx": " × ",
     "and(-)": " and ", "–and": " and ", "by(x)": " by ", ",": ", ", ", and": ", and ", "&": " & ",
 }  # fmt: skip
-_NUMBER = re.compile(r"[-−+]?(?:\d[\d,]*)?(?:\.\d+)?(?:e[-+]?\d+)?")
-_FRACTION = re.compile(r"([-−]?)(?:(\d+)\s*[+ -]\s*)?(\d+)\s*/+\s*(\d+)")
+_ADJECTIVES = ("on", "mid", "pre")
+_SHORT = ("on", "in", "values")
+LARGEST = 1e24
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A unit of measurement.
+@dataclass(frozen=True)
+class _Measure:
+    """What an editor stated: numbers, the words between them, their unit, and how to show them.
 
     Attributes:
-        symbol: Short form.
-        name: One of it, spelled out.
-        plural: Several of it.
-        scale: How many of the quantity's base unit it is.
-        offset: Added after scaling (temperatures).
-        kind: Quantity; only units of one kind convert into each other.
-        default: Code of the unit that it is converted to when none is named; may be several.
-        spelled: Whether the first of the two units is spelled out.
+        inches: Whether the last number is of feet and inches, which converts more exactly.
     """
 
-    symbol: str
-    name: str
-    plural: str
-    scale: float
-    offset: float
-    kind: str
-    default: str
-    spelled: bool
+    words: list[str]
+    joints: list[str]
+    values: list[Decimal]
+    unit: Unit
+    options: Mapping[str, str]
+    inches: bool = False
+
+    @property
+    def flipped(self) -> bool:
+        """Whether the other unit is shown first."""
+        return "flip" in (self.options.get("order"), self.options.get("disp"))
 
 
 def convert(arguments: Mapping[str, str]) -> str:
@@ -58,28 +62,26 @@ def convert(arguments: Mapping[str, str]) -> str:
         arguments: By name; unnamed ones are "1", "2", ...
     """
     values = [arguments[str(n)].strip() for n in range(1, 13) if str(n) in arguments]
-    numbers, joints, rest = _split(values)
-    if not numbers or not rest:
+    words, joints, rest = _split(values)
+    if not words or not rest:
         return ""
-    parsed = [_number(word) for word in numbers]
-    unit = _units().get(rest[0])
-    if unit is None or any(value is None for value in parsed):
+    parsed = [number(word) for word in words]
+    unit = unit_of(rest[0])
+    if unit is None or any(value is None or abs(value) > LARGEST for value in parsed):
         # Better the number and what the editor wrote behind it than a sentence without either.
-        return f"{_joined(numbers, joints)} {rest[0]}".strip()
+        return f"{_joined(words, joints)} {rest[0]}".strip()
     given = [value for value in parsed if value is not None]
-    outputs = [_units().get(code) for code in _codes(rest[1:2], unit)]
-    wanted = [out for out in outputs if out is not None and out.kind == unit.kind]
-    places = rest[2] if len(rest) > 2 else ""
-    first = _first(numbers, joints, given, unit, arguments)
-    second = "/".join(
-        _second(numbers, joints, given, unit, out, places, arguments) for out in wanted
-    )
-    return _arranged(first, second, arguments)
+    measure = _Measure(words, joints, given, unit, arguments)
+    if len(rest) > 2 and len(given) == 1:
+        parts = _in_parts(measure, rest[1], rest[2])
+        if parts is not None:
+            return _arranged(*parts, rest[3:], measure.options)
+    return _arranged(_first(measure), measure, rest[1:], measure.options)
 
 
 def gauge(word: str) -> str:
     """Return the words of a railway gauge as {{RailGauge}} is given one, "" where unknown."""
-    known: dict[str, str] = _stored()["gauges"]
+    known: dict[str, str] = stored()["gauges"]
     if word in known:
         return known[word]
     found = re.fullmatch(r"([\d.,]+)\s*mm", word)
@@ -97,130 +99,122 @@ def _split(values: list[str]) -> tuple[list[str], list[str], list[str]]:
     return numbers, joints, values[index:]
 
 
-def _number(word: str) -> Decimal | None:
-    word = word.replace("−", "-").strip()
-    fraction = _FRACTION.fullmatch(word)
-    if fraction:
-        sign, whole, top, bottom = fraction.groups()
-        if not int(bottom):
-            return None
-        value = Decimal(whole or 0) + Decimal(top) / Decimal(bottom)
-        return -value if sign else value
-    if not word or not _NUMBER.fullmatch(word) or len(word) > 30:
+def _in_parts(large: _Measure, word: str, code: str) -> tuple[str, _Measure] | None:
+    """Read "6|ft|1|in": return how it is shown, and the whole in the smaller unit."""
+    value, unit = number(word), unit_of(code)
+    if value is None or unit is None or unit.kind != large.unit.kind:
         return None
-    try:
-        return Decimal(word.replace(",", ""))
-    except InvalidOperation:
+    ratio = round(large.unit.scale / unit.scale)
+    if ratio < 2:
         return None
+    small = _Measure([word], [], [value], unit, large.options)
+    whole = large.values[0] * ratio + value
+    stated = f"{whole:f}" if "." in word else f"{whole:f}".split(".")[0] + "."
+    shown = f"{_first(large)} {_first(small)}"
+    if large.options.get("adj") in _ADJECTIVES and not _is_short(large):
+        shown = f"{_first(large)}-{_first(small)}"
+    return shown, _Measure([stated], [], [whole], unit, large.options, unit.symbol == "in")
 
 
-def _codes(named: list[str], unit: Unit) -> list[str]:
-    code = named[0] if named else ""
-    if not code:
-        code = unit.default
-    return [code] if code in _units() else code.split()
+def _first(measure: _Measure) -> str:
+    words = _joined([grouped(word) for word in measure.words], measure.joints)
+    return _with_unit(words, measure.values[-1], measure.unit, measure, short=_is_short(measure))
 
 
-def _first(
-    numbers: list[str],
-    joints: list[str],
-    given: list[Decimal],
-    unit: Unit,
-    arguments: Mapping[str, str],
-) -> str:
-    words = _joined([_grouped(word) for word in numbers], joints)
-    short = arguments.get("abbr", "")
-    adjective = arguments.get("adj", "") in ("on", "mid", "pre") or arguments.get("sing") == "on"
-    if short in ("on", "in") or not (unit.spelled or short in ("off", "out")):
+def _is_short(measure: _Measure) -> bool:
+    wish = measure.options.get("abbr", "")
+    if measure.flipped:
+        return wish not in ("off", "in")
+    return wish in _SHORT or not (measure.unit.spelled or wish in ("off", "out"))
+
+
+def _with_unit(words: str, last: Decimal, unit: Unit, measure: _Measure, *, short: bool) -> str:
+    options = measure.options
+    if short:
         return f"{words}{_space(unit.symbol)}{unit.symbol}"
-    if adjective:
-        return f"{words}-{unit.name}"
-    several = abs(given[-1]) != 1 and not 0 < abs(given[-1]) < 1
-    return f"{words} {unit.plural if several else unit.name}"
+    name, plural = unit.name, unit.plural
+    if options.get("sp") == "us":
+        name, plural = (
+            w.replace("metre", "meter").replace("litre", "liter") for w in (name, plural)
+        )
+    if options.get("adj", "") in _ADJECTIVES or options.get("sing") == "on":
+        return f"{words}-{name}"
+    several = abs(last) > 1 if "/" in words else abs(last) != 1
+    return f"{words} {plural if several else name}"
 
 
-def _second(
-    numbers: list[str],
-    joints: list[str],
-    given: list[Decimal],
-    unit: Unit,
-    out: Unit,
-    places: str,
-    arguments: Mapping[str, str],
-) -> str:
-    values = []
-    for word, value in zip(numbers, given, strict=True):
-        exact = (float(value) * unit.scale + unit.offset - out.offset) / out.scale
-        values.append(_rounded(word, value, exact, places, unit, arguments))
-    words = _joined(values, joints)
-    if arguments.get("abbr") == "off":
-        return f"{words} {out.name if values[-1] == '1' else out.plural}"
-    return f"{words}{_space(out.symbol)}{out.symbol}"
+def _second(measure: _Measure, code: str, places: str) -> str:
+    if code == "ftin" and measure.unit.kind == "length":
+        return _joined(
+            [_feet_and_inches(measure, k, places) for k in _each(measure)], measure.joints
+        )
+    out = unit_of(code)
+    if out is None or out.kind != measure.unit.kind:
+        return ""
+    results = [converted(value, measure.unit, out) for value in measure.values]
+    kept = _kept(measure, results, out, places)
+    values = [written(result, kept[k]) for k, result in enumerate(results)]
+    words = _joined(values, measure.joints)
+    wish = measure.options.get("abbr")
+    short = wish != "off" and (not measure.flipped or wish in ("on", "out") or not out.spelled)
+    return _with_unit(words, number(values[-1]) or Decimal(0), out, measure, short=short)
 
 
-def _arranged(first: str, second: str, arguments: Mapping[str, str]) -> str:
-    display = arguments.get("disp", "")
+def _kept(measure: _Measure, results: list[float], out: Unit, places: str) -> list[int]:
+    """Return the decimals of each result: as the editor says, else the most of any of them."""
+    if re.fullmatch(r"-?\d", places):
+        return [int(places)] * len(results)
+    figures = measure.options.get("sigfig", "")
+    if re.fullmatch(r"[1-9]", figures):
+        return [int(figures) - 1 - math.floor(math.log10(abs(r))) if r else 0 for r in results]
+    most = [
+        decimals(word, value, result, measure.unit, out)
+        for word, value, result in zip(measure.words, measure.values, results, strict=True)
+    ]
+    if measure.inches and results[0]:
+        metres = math.floor(math.log10(out.scale) + 2 + math.log10(2))
+        most = [max(metres, 1 - math.floor(math.log10(abs(results[0]))))]
+    return [max(most)] * len(results)
+
+
+def _each(measure: _Measure) -> range:
+    return range(len(measure.values))
+
+
+def _feet_and_inches(measure: _Measure, index: int, places: str) -> str:
+    inch = unit_of("in")
+    if inch is None:
+        return ""
+    value = measure.values[index]
+    result = converted(value, measure.unit, inch)
+    asked = int(places) if re.fullmatch(r"\d", places) else None
+    exact = decimals(measure.words[index], value, result, measure.unit, inch)
+    inches = round(abs(result), max(exact, 0) if asked is None else asked)
+    feet, rest = divmod(inches, 12)
+    sign = "−" if result < 0 else ""
+    return f"{sign}{feet:,.0f} ft {rest:g} in" if feet else f"{sign}{rest:g} in"
+
+
+def _arranged(first: str, measure: _Measure, rest: list[str], options: Mapping[str, str]) -> str:
+    """Put the two together; `rest` names the other units and how exact they are."""
+    code = rest[0] if rest else ""
+    if re.fullmatch(r"-?\d", code):
+        rest, code = ["", code], ""
+    code = code or measure.unit.default
+    codes = [code] if unit_of(code) else code.split()
+    places = rest[1] if len(rest) > 1 else ""
+    outputs = [_second(measure, each, places) for each in codes]
+    second = "; ".join(filter(None, outputs))
+    display = options.get("disp", "")
     if not second or display in ("number", "unit", "unit2"):
         return first
-    if display == "flip" or arguments.get("order") == "flip":
+    if measure.flipped:
         first, second = second, first
-    if display in ("or",):
-        return f"{first} or {second}"
-    if display in ("/", "slash"):
-        return f"{first}/{second}"
-    if display in ("out", "output only", "output number only"):
-        return second
-    if display in ("comma", "x", "sqbr"):
-        return f"{first}, {second}" if display == "comma" else f"{first} [{second}]"
-    return f"{first} ({second})"
-
-
-def _rounded(
-    word: str,
-    value: Decimal,
-    exact: float,
-    places: str,
-    unit: Unit,
-    arguments: Mapping[str, str],
-) -> str:
-    """Round as the template does: as exact as the input, at least two significant figures."""
-    if not math.isfinite(exact) or abs(exact) > 1e24:
-        return word
-    if exact == 0:
-        return "0"
-    magnitude = math.floor(math.log10(abs(exact)))
-    if re.fullmatch(r"-?\d", places):
-        decimals = int(places)
-    elif re.fullmatch(r"[1-9]", arguments.get("sigfig", "")):
-        decimals = int(arguments["sigfig"]) - 1 - magnitude
-    else:
-        ratio = exact / float(value) if value and unit.kind != "temperature" else 1.0
-        lost = math.floor(math.log10(abs(ratio)) + 0.02) if ratio else 0
-        decimals = max(_decimals(word) - lost, 1 - magnitude)
-        if unit.kind == "temperature":
-            decimals = max(_decimals(word), 0)
-    decimals = min(decimals, 12)
-    step = Decimal(1).scaleb(-decimals)
-    rounded = Decimal(repr(exact)).quantize(step, rounding=ROUND_HALF_UP)
-    return f"{rounded:,.{max(decimals, 0)}f}".replace("-", "−")
-
-
-def _decimals(word: str) -> int:
-    """Return how many digits behind the point are stated; negative for closing zeros."""
-    if "/" in word:
-        return 1
-    digits = word.replace(",", "").lstrip("+-−")
-    if "." in digits:
-        return len(digits.partition(".")[2])
-    return -(len(digits) - len(digits.rstrip("0"))) if digits.strip("0") else 0
-
-
-def _grouped(word: str) -> str:
-    if re.fullmatch(r"[-−+]?\d{5,}(\.\d+)?|[-−+]?\d{4}", word):
-        whole, point, part = word.partition(".")
-        sign = whole[:1] if whole[:1] in "-−+" else ""
-        return f"{sign}{int(whole.lstrip('-−+')):,}{point}{part}"
-    return word
+    arranged = {"or": f"{first} or {second}", "/": f"{first}/{second}"}
+    arranged |= {"slash": arranged["/"], "comma": f"{first}, {second}", "x": f"{first} {second}"}
+    arranged |= {"sqbr": f"{first} [{second}]"}
+    arranged |= dict.fromkeys(("out", "output only", "output number only"), second)
+    return arranged.get(display, f"{first} ({second})")
 
 
 def _joined(words: list[str], joints: list[str]) -> str:
@@ -232,31 +226,3 @@ def _joined(words: list[str], joints: list[str]) -> str:
 
 def _space(symbol: str) -> str:
     return "" if symbol[:1] in "°″′%" and len(symbol) == 1 else " "
-
-
-@cache
-def _stored() -> dict[str, Any]:
-    text = resources.files(__package__).joinpath("units.toml").read_text("utf-8")
-    stored: dict[str, Any] = tomllib.loads(text)
-    return stored
-
-
-@cache
-def _units() -> dict[str, Unit]:
-    units: dict[str, Unit] = {}
-    for kind, table in _stored()["units"].items():
-        for row in table:
-            codes, symbol, name, plural, scale, default, spelled, *offset = row
-            unit = Unit(
-                symbol,
-                name,
-                plural,
-                float(scale),
-                float(offset[0]) if offset else 0.0,
-                kind,
-                default,
-                bool(spelled),
-            )
-            for code in codes.split():
-                units[code] = unit
-    return units

@@ -5,18 +5,17 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
-from itertools import accumulate, pairwise
-from operator import itemgetter
+from bisect import bisect_right
+from itertools import accumulate
+from typing import NamedTuple
 
+from stages.wiki.cuts import CUTS, Cut, find_cuts
 from stages.wiki.draft import HEADING, HOLE, LIST, Draft
 
 __all__ = ["Layout", "Span", "plain"]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A block of a layout: its kind, the section it stands in, and its span in the text."""
 
     kind: str
@@ -25,24 +24,9 @@ class Span:
     end: int
 
 
-# What is no text and may still stand in a draft: white space that is more than one space, quote
-# runs, tags and brackets that the grammar could not pair, switches, what no reader sees. Each
-# expression starts with one class or literal, which is what makes searching for it fast.
-_SPACE = r"\t-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_UNSEEN = r"\x00-\x08\x0e-\x1b\x7f\xad\u200b\u2060\ufeff"
-_CUTS = re.compile(
-    rf"[{_SPACE}'<\[\]{{}}_{_UNSEEN}]"
-    rf"(?:(?P<space>(?<=[{_SPACE}])\s*)"
-    r"|(?P<quotes>(?<=')'+)"
-    r"|(?P<rest>(?<=<)/?[A-Za-z][^<>\n]*>|(?<=\[)\[+|(?<=\])\]+|(?<={){+|(?<={)\|[^\n]*|(?<=})}+"
-    rf"|(?<=_)_[A-Z]+__|(?<=[{_UNSEEN}])))"
-)
-_SPACES = re.compile(r"  +")
-_VARIANTS = re.compile(r"-\{[^{}\n]*\}-")
 _VARIANT = re.compile(r"-\{(?:(?P<flags>[^{}|:]*)\|)?(?:[\w-]*:)?(?P<words>[^;{}]*)")
 _UNSHOWN_FLAGS = frozenset("THD-")
-Cut = tuple[int, int, str, int]
-"""Start and end in the raw text, kind, and a number that the kind reads."""
+_GAPS = re.compile(rf"{CUTS.pattern}|  +")
 
 _CLEAN = re.compile(r"[\w.,:;()/&–-]*\w[\w.,:;()/&–-]*(?: [\w.,:;()/&–-]+)*")
 _WORD = re.compile(r"[^\s.,;:!?()\[\]{}|*·•'\"/\\–—-]")
@@ -81,7 +65,7 @@ class Layout:
         self.gap = False
         self.hole = False
         self.line_start = page
-        self._sweep(self._cuts(draft))
+        self._sweep(find_cuts(self.raw, self.offsets, draft.marks))
         self.text = "\n".join(self.texts)
 
     def at(self, offset: int) -> int:
@@ -98,7 +82,14 @@ class Layout:
         None where nothing is left of it or it runs over the end of a block.
         """
         text = self.text
-        first, last = self.at(start), self.at(end)
+        run = bisect_right(self.raw_starts, start)
+        if run < len(self.raw_starts) and end < self.raw_starts[run]:
+            # The usual case: all of it in one run.
+            first = self.text_starts[run - 1] + start - self.raw_starts[run - 1]
+            last = min(first + end - start, self.text_starts[run], len(text))
+            first = min(first, last)
+        else:
+            first, last = self.at(start), self.at(end)
         while first < last and text[first].isspace():
             first += 1
         while last > first and text[last - 1].isspace():
@@ -107,46 +98,13 @@ class Layout:
             return None
         return first, last
 
-    def _cuts(self, draft: Draft) -> list[Cut]:
-        """Return the places that need care: start, end, kind, and a number that the kind reads."""
-        raw = self.raw
-        cuts = [(m.start(), m.end(), m.lastgroup or "", 0) for m in _CUTS.finditer(raw)]
-        if "''" in raw:
-            if "''''" in raw:
-                cuts = self._parted(cuts)
-            cuts = _weigh_quotes(raw, cuts)
-        if "  " in raw:
-            cuts += [(m.start(), m.end(), "space", 0) for m in _SPACES.finditer(raw)]
-        if "-{" in raw:
-            cuts += [(m.start(), m.end(), "variant", 0) for m in _VARIANTS.finditer(raw)]
-        if draft.marks:
-            offsets = self.offsets
-            cuts += [
-                (offsets[mark.at], offsets[mark.at], mark.kind, mark.section)
-                for mark in draft.marks
-            ]
-        # Marks first: what stands at the same place comes behind them.
-        cuts.sort(key=itemgetter(0, 1))
-        return cuts
-
-    def _parted(self, cuts: list[Cut]) -> list[Cut]:
-        """Part the runs of quotes that only met because the markup between them is gone."""
-        offsets, parted = self.offsets, []
-        for cut in cuts:
-            start, end, kind, number = cut
-            if kind != "quotes" or end - start < 4:
-                parted.append(cut)
-                continue
-            borders = offsets[bisect_right(offsets, start) : bisect_left(offsets, end)]
-            for first, last in pairwise(sorted({start, *borders, end})):
-                if last - first > 1:
-                    parted.append((first, last, kind, number))
-        return parted
-
     def _sweep(self, cuts: list[Cut]) -> None:
         raw, done = self.raw, 0
         bold_from: int | None = None
         for start, end, kind, number in cuts:
+            if start < end <= done:
+                # Within what was dealt with as a whole.
+                continue
             if start > done:
                 self._take(done, start)
             # A mark may stand within white space that was joined over it.
@@ -179,8 +137,14 @@ class Layout:
     def _variant(self, start: int) -> None:
         """Take the first of several spellings of a word, as Chinese wikis state them."""
         found = _VARIANT.match(self.raw, start)
-        if found and not _UNSHOWN_FLAGS & set(found["flags"] or ""):
-            self._take(found.start("words"), found.end("words"))
+        if not found or _UNSHOWN_FLAGS & set(found["flags"] or ""):
+            return
+        done, end = found.span("words")
+        for cut in _GAPS.finditer(self.raw, done, end):
+            self._take(done, cut.start())
+            self.gap = self.gap or cut.group().isspace()
+            done = cut.end()
+        self._take(done, end)
 
     def _line(self, lines: int) -> None:
         if lines > 1 or self.kind == LIST:
@@ -268,59 +232,18 @@ class Layout:
 
     def _close(self) -> None:
         """End the block; one without a letter or digit is none."""
-        text = "".join(self.run)
-        if text and (not self.page or _WORD.search(text)):
-            end = self.block_start + len(text)
-            self.blocks.append(Span(self.kind, self.section, self.block_start, end))
-            self.texts.append(text)
-            self.block_start = end + 1
+        if self.run:
+            text = "".join(self.run)
+            if not self.page or _WORD.search(text):
+                end = self.block_start + len(text)
+                self.blocks.append(Span(self.kind, self.section, self.block_start, end))
+                self.texts.append(text)
+                self.block_start = end + 1
+            self.run = []
         self.length = self.block_start
-        self.run = []
         self.gap = self.hole = False
         self.kind = "prose"
         self.line_start = self.page
-
-
-def _weigh_quotes(raw: str, cuts: list[Cut]) -> list[Cut]:
-    """Decide per line what each run of quotes is, as MediaWiki does.
-
-    The number of a run becomes: 1 for one that turns bold on or off, plus 4 for each of its
-    apostrophes that is text.
-    """
-    weighed = list(cuts)
-    line: list[int] = []
-    for index, (start, end, kind, _) in enumerate(cuts):
-        if kind == "quotes":
-            line.append(index)
-        elif kind == "space" and line and "\n" in raw[start:end]:
-            _weigh_line(raw, weighed, line)
-            line = []
-    if line:
-        _weigh_line(raw, weighed, line)
-    return weighed
-
-
-def _weigh_line(raw: str, cuts: list[Cut], line: list[int]) -> None:
-    lengths = [cuts[index][1] - cuts[index][0] for index in line]
-    spare = [1 if n == 4 else max(n - 5, 0) for n in lengths]
-    marks = [n - s for n, s in zip(lengths, spare, strict=True)]
-    if sum(n != 2 for n in marks) % 2 and sum(n != 3 for n in marks) % 2:
-        # An odd number of both: one bold mark is an apostrophe and an italic one. MediaWiki takes
-        # the first behind a one-letter word, else behind a longer one, else behind a space.
-        bold = [k for k, n in enumerate(marks) if n == 3]
-        ranked = sorted(bold, key=lambda k: _rank(raw, cuts[line[k]][0]))
-        if ranked:
-            spare[ranked[0]] += 1
-            marks[ranked[0]] = 2
-    for index, extra, mark in zip(line, spare, marks, strict=True):
-        start, end, kind, _ = cuts[index]
-        cuts[index] = (start, end, kind, (mark != 2) + 4 * extra)
-
-
-def _rank(raw: str, start: int) -> int:
-    if raw[start - 1 : start] in ("", " "):
-        return 2
-    return 0 if raw[start - 2 : start - 1] == " " else 1
 
 
 def plain(text: str) -> str:

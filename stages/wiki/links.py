@@ -8,7 +8,7 @@ import re
 from stages.wiki.draft import HOLE, Draft, Link
 from stages.wiki.site import Site
 from stages.wiki.titles import LinkTarget, parse_target
-from stages.wiki.tokens import kinds
+from stages.wiki.tokens import Token, kinds
 from stages.wiki.walk import Walk
 
 __all__ = ["external", "link"]
@@ -19,6 +19,8 @@ _SIZE = re.compile(
     r"\d*(?:\s*x\s*\d+)?\s*(?:px|пкс|п|پیکسل|بك|عن|פיקסלים|픽셀|像素|ピクセル)(?:px)?"
 )
 _PIPE_TRICK = re.compile(r"(?:[^:]*:)?(.*?)(?:\s*\([^()]*\)|,\s.*)?$", re.DOTALL)
+# What stands behind most links, and in no language's trail.
+_NO_TRAIL = frozenset(" ,.;:)\n")
 _LINK_PARTS = frozenset((kinds.WikilinkSeparator, kinds.WikilinkClose))
 # What makes a link's target depend on more than the page itself.
 _DECIDING = frozenset((kinds.TemplateOpen, kinds.ArgumentOpen))
@@ -28,26 +30,37 @@ def link(walk: Walk, index: int) -> int:
     """[[target|words]] and its trail."""
     order = index
     raw, index = link_target(walk, index + 1)
-    target = None if raw is None else parse_target(raw, walk.site)
-    if raw and target and not raw.lstrip().startswith(":") and _unshown(target, walk.site):
-        return attachment(walk, index, target)
+    target = None
+    if raw is not None:
+        target = walk.targets.get(raw) or walk.targets.setdefault(raw, parse_target(raw, walk.site))
+        elsewhere = target.namespace or target.interwiki
+        if elsewhere and not raw.lstrip().startswith(":") and _unshown(target, walk.site):
+            return attachment(walk, index, target)
     draft = walk.draft
-    start = len(draft.pieces)
+    pieces = draft.pieces
+    start = len(pieces)
     if type(walk.tokens[index]) is kinds.WikilinkSeparator:
         index = link_words(walk, index + 1)
-        if raw and not "".join(draft.pieces[start:]).strip():
-            draft.pieces.append(_trick(raw))
+        if raw and not "".join(pieces[start:]).strip():
+            pieces.append(_trick(raw))
     elif raw:
-        draft.pieces.append(html.unescape(raw.strip().removeprefix(":")))
+        pieces.append(html.unescape(raw.strip().removeprefix(":")))
     index += 1
     following = walk.tokens[index]
-    if type(following) is kinds.Text and (found := walk.trail.match(following["text"])):
-        draft.pieces.append(found.group())
-        following["text"] = following["text"][found.end() :]
+    if type(following) is kinds.Text:
+        take_trail(walk, following)
     if target and walk.counts(target):
-        end = len(draft.pieces)
+        end = len(pieces)
         draft.links.append(Link(order, start, end, target.title, target.fragment, walk.place))
     return index
+
+
+def take_trail(walk: Walk, following: Token) -> None:
+    """Move the letters behind a link to its words."""
+    text = following["text"]
+    if text and text[0] not in _NO_TRAIL and (found := walk.trail.match(text)):
+        walk.draft.pieces.append(found.group())
+        following["text"] = text[found.end() :]
 
 
 def link_words(walk: Walk, index: int) -> int:

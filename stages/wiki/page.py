@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Block", "Hyperlink", "ParsedPage", "Section"]
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A paragraph, a list item or a file's caption.
 
     Attributes:
@@ -24,8 +24,7 @@ class Block:
     char_end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """A section without its subsections; captions do not count as part of its span.
 
     Attributes:
@@ -43,8 +42,7 @@ class Section:
     char_end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hyperlink:
+class Hyperlink(NamedTuple):
     """A link to a title of namespace 0 of the same wiki.
 
     Attributes:

@@ -29,12 +29,15 @@ _ITEM_TAGS = frozenset(("li", "dt", "dd"))
 _BOLD_TAGS = frozenset(("b", "strong"))
 _REF_TAGS = frozenset(("ref", "references"))
 _SPACE_TAGS = frozenset(("br", "wbr"))
-_MARKUP = re.compile(r"\[\[|\]\]|\{[{|]|[|}]\}|''|<|==|~~~|://|^[*#:;]")
+_MARKUP = re.compile(r"\{[{|]|[|}]\}|''|<|==|~~~|://|^[*#:;]|\[\[[^\]]*[|:]|\n")
 
 
 def tag(walk: Walk, index: int) -> int:
     """<name attributes>content</name>, and the wiki's own marks of lists and tables."""
     name = walk.tokens[index + 1]
+    if type(name) is kinds.Text and type(walk.tokens[index + 2]) is kinds.TagCloseSelfclose:
+        single_tag(walk, name["text"].strip().lower())
+        return index + 3
     word = name["text"].strip().lower() if type(name) is kinds.Text else ""
     index, unseen = tag_attributes(walk, index + 2)
     if type(walk.tokens[index]) is not kinds.TagCloseOpen:
@@ -123,7 +126,10 @@ def dressed(walk: Walk, index: int, word: str) -> int:
 
 
 def verbatim(walk: Walk, index: int) -> int:
-    """<nowiki>: kept where it only protects words, dropped where it shows markup."""
+    """<nowiki>: kept where it only protects words, dropped where it shows markup.
+
+    Words in double brackets are no link here; they lose the brackets like all that do not pair.
+    """
     words = Draft()
     index = walk.separate(words, index)
     text = "".join(words.pieces)

@@ -15,6 +15,7 @@ from typing import Any
 from stages.wiki.convert import convert, gauge
 from stages.wiki.draft import Draft
 from stages.wiki.layout import plain
+from stages.wiki.measures import grouped
 
 __all__ = ["Arguments", "Linked", "Rule", "render", "rules"]
 
@@ -61,6 +62,9 @@ def rules(language: str) -> Mapping[str, Rule]:
     text = resources.files(__package__).joinpath("templates.toml").read_text("utf-8")
     stored = tomllib.loads(text)
     found: dict[str, Rule] = {}
+    for code in stored["language"]["en"]["languages"]:
+        # Most wikis name the language in their own words, which nothing here knows.
+        found[f"Lang-{code}"] = _pattern("{1}")
     for table in (stored["every"], stored["language"].get(language.partition("-")[0], {})):
         _add(found, table)
     return found
@@ -125,7 +129,12 @@ def _fill(pattern: str, arguments: Arguments) -> Written:
             written += other
     if asked and not got:
         return []
-    return [*written, pattern[done:]]
+    written.append(pattern[done:])
+    if got < asked:
+        # No space where the last argument would have stood.
+        while isinstance(written[-1], str) and not written[-1].strip(" "):
+            written.pop()
+    return written
 
 
 def _argument(name: str, arguments: Arguments) -> Draft | None:
@@ -235,6 +244,25 @@ def _convert(arguments: Arguments) -> Written:
     return [words] if words else []
 
 
+def _measure(arguments: Arguments) -> Written:
+    """A measurement with the units' symbols, which are the same in every language."""
+    given = {key: text_of(arguments, key) for key in arguments}
+    words = convert(given | {"abbr": "on"})
+    return [words] if words else []
+
+
+def _grouped(arguments: Arguments) -> Written:
+    return [grouped(text_of(arguments, "0"))]
+
+
+def _lower(arguments: Arguments) -> Written:
+    return [text_of(arguments, "0").lower()]
+
+
+def _upper(arguments: Arguments) -> Written:
+    return [text_of(arguments, "0").upper()]
+
+
 def _gauge(arguments: Arguments) -> Written:
     words = gauge(text_of(arguments, "1"))
     return [words] if words else []
@@ -246,6 +274,10 @@ def _nothing(_: Arguments) -> Written:
 
 _CODE: dict[str, Rule] = {
     "convert": _convert,
+    "measure": _measure,
+    "grouped": _grouped,
+    "lower": _lower,
+    "upper": _upper,
     "as_of": _as_of,
     "val": _val,
     "date": _date,

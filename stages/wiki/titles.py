@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from stages.wiki.site import Site
@@ -19,8 +19,7 @@ _IMPOSSIBLE = re.compile(r"[<>\[\]{}|\x00-\x1f\x7f\ufffd]")
 MAX_TITLE_BYTES = 255
 
 
-@dataclass(frozen=True, slots=True)
-class LinkTarget:
+class LinkTarget(NamedTuple):
     """Where a link leads.
 
     Attributes:
@@ -56,7 +55,7 @@ def parse_target(raw: str, site: Site) -> LinkTarget:
     prefixes: any other colon belongs to the title. A prefix of the wiki's own language is local.
     """
     if raw.isascii() and len(raw) <= MAX_TITLE_BYTES and _PLAIN.fullmatch(raw):
-        return LinkTarget(0, _first_upper(raw, 0, site), "", "")
+        return LinkTarget(0, _first_upper(raw, 0, site) if raw[0].islower() else raw, "", "")
     if "&" in raw:
         raw = html.unescape(raw)
     if "%" in raw and _ESCAPED.search(raw):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from stages.wiki.draft import Draft
 from stages.wiki.layout import plain
@@ -29,12 +29,16 @@ class Walk:
     closes what its caller opened.
     """
 
-    def __init__(self, tokens: list[Token], site: Site, handlers: Handlers) -> None:
+    def __init__(
+        self, tokens: list[Token], site: Site, handlers: Handlers, redirects: Mapping[str, str]
+    ) -> None:
         self.tokens = tokens
         self.handlers = handlers
         self.site = site
         self.trail = site.facts.trail
         self.rules = rules(site.language)
+        self.redirects = redirects
+        self.targets: dict[str, LinkTarget] = {}
         self.draft = self.body = Draft()
         self.captions: list[tuple[int, Draft]] = []
         self.headings: list[tuple[int, str]] = [(0, "")]

@@ -11,6 +11,7 @@ import gc
 import html
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from stages.wiki.assembly import assemble
 from stages.wiki.braces import argument, template
@@ -35,8 +36,12 @@ _EMPTY_REF = re.compile(
 # Likewise the arguments of a template that is dropped and has neither links nor templates in them.
 _EMPTY_TEMPLATE = re.compile(r"\{\{([^{}\[\]<>|\n]+\n?)\|[^{}<>\[]*+(?:\[(?!\[)[^{}<>\[]*+)*+\}\}")
 
+_NO_REDIRECTS: Mapping[str, str] = MappingProxyType({})
 
-def parse_wikitext(wikitext: str, site: Site) -> ParsedPage:
+
+def parse_wikitext(
+    wikitext: str, site: Site, redirects: Mapping[str, str] = _NO_REDIRECTS
+) -> ParsedPage:
     """Read a page.
 
     Never raises on any text; what the grammar cannot pair is left out or kept as words.
@@ -44,27 +49,32 @@ def parse_wikitext(wikitext: str, site: Site) -> ParsedPage:
     Args:
         wikitext: As in the dump, entities of XML already undone.
         site: The wiki, for namespaces, link trails and templates.
+        redirects: Where each redirect of the template namespace leads in the end, both without
+            their namespace.
     """
     wikitext, truncated = within_budget(wikitext)
     kept = rules(site.language)
     wikitext = _EMPTY_REF.sub("<ref/>", wikitext)
-    wikitext = _EMPTY_TEMPLATE.sub(lambda found: _shortened(found, kept), wikitext)
+    wikitext = _EMPTY_TEMPLATE.sub(lambda found: _shortened(found, kept, redirects), wikitext)
     # A page's tokens refer to nothing but strings: looking for cycles among them would cost a
     # third of the time.
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return _page(Walk(tokenize(wikitext), site, HANDLERS), truncated)
+        return _page(Walk(tokenize(wikitext), site, HANDLERS, redirects), truncated)
     finally:
         if collecting:
             gc.enable()
 
 
-def _shortened(found: re.Match[str], kept: Mapping[str, Rule]) -> str:
+def _shortened(found: re.Match[str], kept: Mapping[str, Rule], redirects: Mapping[str, str]) -> str:
     """Return a template without its arguments where no rule reads them."""
     raw = found.group(1)
     name = " ".join(raw.replace("_", " ").split())
-    if not name or ":" in name or name[0].upper() + name[1:] in kept:
+    if not name or ":" in name:
+        return found.group()
+    name = name[0].upper() + name[1:]
+    if name in kept or redirects.get(name) in kept:
         return found.group()
     return "{{" + raw + "}}"
 

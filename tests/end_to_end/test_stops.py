@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from stages.sample import SampleWorld
 from storage.refs import Refs
 from storage.warehouse import Warehouse
 from tests.end_to_end.kit import (
+    STAGES,
     Parts,
     Running,
     catalog_of,
@@ -31,16 +33,16 @@ from tests.end_to_end.kit import (
     wait_for,
 )
 
-KILLS = 3
 SEED = 20260101
+THIRDS = (STAGES[:3], STAGES[3:6], STAGES[6:])
 
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """A run that nobody stopped: how long it took, and what it made."""
+    """A run that nobody stopped: how long each stage took, and what it made."""
 
     words: list[object]
-    seconds: float
+    seconds: dict[str, float]
     parts: Parts
     catalog: dict[str, tuple[int, int]]
 
@@ -51,7 +53,22 @@ def undisturbed(world: SampleWorld, tmp_path_factory: pytest.TempPathFactory) ->
     words: list[object] = ["run", "tiny", "--workers", "2", *sets(*from_files(world))]
     ended = relmill(*words, "--in-process", "--root", root)
     assert ended.code == 0, ended.text
-    return Undisturbed(words, ended.seconds, parts_of(root), catalog_of(root))
+    steps = newest(root).steps.items()
+    seconds = {n: Warehouse(root).named(a).manifest().wall_seconds for n, a in steps}
+    return Undisturbed(words, seconds, parts_of(root), catalog_of(root))
+
+
+def killed_at_a_random_moment(
+    run: Running, root: Path, stages: Sequence[str], undisturbed: Undisturbed
+) -> None:
+    """Kill a run with its group, somewhere within one of some stages."""
+    rng = random.Random(f"{SEED} {stages}")
+    stage = rng.choice(stages)
+    assert wait_for(lambda: any(root.glob(f"runs/*/steps/{stage}.json")), 90), run.alive()
+    time.sleep(rng.random() * undisturbed.seconds[stage])
+    run.kill_group()
+    assert run.end().code == -signal.SIGKILL
+    assert run.gone_within(10) == []
 
 
 def assert_as_undisturbed(root: Path, undisturbed: Undisturbed) -> None:
@@ -60,21 +77,14 @@ def assert_as_undisturbed(root: Path, undisturbed: Undisturbed) -> None:
     assert strays(root) == []
 
 
-@pytest.mark.parametrize("kill", range(KILLS))
+@pytest.mark.parametrize("stages", THIRDS, ids=["early", "midway", "late"])
 def test_killed_at_any_moment_a_run_goes_on_and_ends_with_the_same_bytes(
-    kill: int, undisturbed: Undisturbed, tmp_path: Path
+    stages: Sequence[str], undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     root = tmp_path / "warehouse"
     words = [*undisturbed.words, "--in-process", "--root", root]
-    share = (kill + random.Random(f"{SEED} {kill}").random()) / KILLS
-    run = Running(*words)
-    time.sleep(undisturbed.seconds * share)
-    run.kill_group()
-    ended = run.end()
-    assert run.gone_within(5) == []
+    killed_at_a_random_moment(Running(*words), root, stages, undisturbed)
     kept = {path: path.stat().st_mtime_ns for path in shards_on_disk(root)}
-    # On a machine that is quicker now than before, the last kill may come too late.
-    assert ended.code in (-signal.SIGKILL, 0)
     done(*words)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert_as_undisturbed(root, undisturbed)
@@ -85,12 +95,7 @@ def test_a_run_through_prefect_killed_with_its_group_goes_on(
 ) -> None:
     root = tmp_path / "warehouse"
     words = [*undisturbed.words, "--root", root]
-    run = Running(*words)
-    assert wait_for(lambda: any(root.glob("runs/*/run.json")), 90), run.alive()
-    time.sleep(random.Random(SEED).random() * undisturbed.seconds)
-    run.kill_group()
-    assert run.end().code == -signal.SIGKILL
-    assert run.gone_within(10) == []
+    killed_at_a_random_moment(Running(*words), root, STAGES[1:], undisturbed)
     done(*words)
     assert_as_undisturbed(root, undisturbed)
     assert [run.status for run in Refs(Warehouse(root)).runs()] == ["succeeded", "interrupted"]

@@ -112,7 +112,10 @@ def test_the_same_page_gives_the_same_result() -> None:
     assert parse_wikitext(wikitext, ENGLISH) == parse_wikitext(wikitext, ENGLISH)
 
 
-@pytest.mark.parametrize("mark", ["<ref>", "[http://a.b ", "<!--", "[[a|", "{{a|", "<nowiki>"])
+@pytest.mark.parametrize(
+    "mark",
+    ["<ref>", "[http://a.b ", "<!--", "[[a|", "{{a|", "<nowiki>", "</b><nowiki>", "<math></ref>"],
+)
 def test_a_page_that_would_take_for_ever_is_cut_off(mark: str) -> None:
     opened = max(MAX_UNCLOSED, REDUCED_CODE_POINTS // len(mark)) + 10
     page = parse_wikitext("Kept [[words]].\n" + mark * opened, ENGLISH)
