@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from stages.wiki.compression import open_dump
 from stages.wiki.entity_json import Decoder
-from stages.wiki.entity_rows import _entity
+from stages.wiki.entity_rows import EntityRows, _add, _shown
 from stages.wiki.wikidata import (
     DamagedRecord,
     Entity,
@@ -66,8 +66,9 @@ def test_a_line_says(line: str, expected: str) -> None:
 def test_the_slow_way_says_the_same(line: str, expected: str) -> None:
     if expected.startswith("damaged "):
         return
-    slowly = _entity(*Decoder("en", "enwiki").decode_slowly(line.encode()))
-    assert slowly == parse_entity(line.encode(), "en", "enwiki")
+    rows = EntityRows()
+    read = _add(*Decoder("en", "enwiki").decode_slowly(line.encode()), rows)
+    assert _shown(*read, rows) == parse_entity(line.encode(), "en", "enwiki")
 
 
 def test_other_language_and_wiki() -> None:
