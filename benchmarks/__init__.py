@@ -1,0 +1,1 @@
+"""Measurements: each prints figures beside those of named peers."""

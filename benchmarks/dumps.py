@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ OLD = "wikidata-dump-2014/testDump.json.bz2"
 LEAN = "wikidata-assembled/assembled-wikidata.json.bz2"
 LEAN_LINES = 12_000
 ROWS_AT_ONCE = 20_000
+BLOCK = 1000
+PAGE_ID = rb"(<ns>\d+</ns>\s*<id>)\d+"
 
 MWXML = """
 import io, sys, time, mwxml
@@ -154,7 +157,7 @@ def require_same_rows(lines: list[bytes]) -> None:
 
 
 def repeated(folder: Path, times: int) -> Path:
-    """Write the slice several times behind itself, each time with other page ids."""
+    """Write the slice several times behind itself, each time with the ids of another block."""
     path = folder / f"slice-{times}.xml.bz2"
     if path.is_file():
         return path
@@ -164,14 +167,9 @@ def repeated(folder: Path, times: int) -> Path:
     with bz2.open(path, "wb") as file:
         file.write(data[:start])
         for n in range(times):
-            shift = n * 64_000
-            file.write(
-                re.sub(
-                    rb"(<ns>\d+</ns>\s*<id>)(\d+)",
-                    lambda m, shift=shift: m[1] + str(int(m[2]) + shift).encode(),
-                    pages,
-                )
-            )
+            ids = count(n * BLOCK)
+            numbered = re.sub(PAGE_ID, lambda m, ids=ids: b"%b%d" % (m[1], next(ids)), pages)
+            file.write(numbered)
         file.write(data[end:])
     return path
 
@@ -184,7 +182,7 @@ def repeated_lines(folder: Path, times: int) -> Path:
         file.write(b"[\n")
         for n in range(times):
             for m, line in enumerate(lines):
-                qid = b'"id":"Q%d"' % (n * 1000 + m + 1)
+                qid = b'"id":"Q%d"' % (n * BLOCK + m + 1)
                 file.write(re.sub(rb'"id":"Q\d+"', qid, line, count=1) + b",\n")
         file.write(b"]\n")
     return path
@@ -249,14 +247,14 @@ def workers(rounds: int, peers: str, folder: Path) -> None:
     dump = repeated(folder, 16)
     took = {1: float("inf"), 2: float("inf")}
     for attempt in range(rounds):
-        for count in took:
-            root = folder / f"workers-{count}-{attempt}"
+        for number in took:
+            root = folder / f"workers-{number}-{attempt}"
             dumps = (dump, empty)
             child_seconds(*build(root, dumps, 16, "--to", "fetch", "--workers", "1"))
-            words = ("--only", "parse_wikipedia", "--workers", str(count))
+            words = ("--only", "parse_wikipedia", "--workers", str(number))
             began = time.monotonic()
             child_seconds(*build(root, dumps, 16, *words))
-            took[count] = min(took[count], time.monotonic() - began)
+            took[number] = min(took[number], time.monotonic() - began)
     print(
         f"parse_wikipedia, wall: 1 worker {took[1]:.1f} s, 2 workers {took[2]:.1f} s, "
         f"{took[1] / took[2]:.2f}x; load now {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores"

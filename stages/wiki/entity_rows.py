@@ -171,15 +171,8 @@ def _reader(language: str, wiki: str) -> EntityReader:
 
 def _shown(kind: str, name: str, unread: list[str], rows: EntityRows) -> Entity:
     further = {ordinal: more for _, ordinal, more in rows.further}
-    statements = tuple(
-        Statement(n, pid, rank, snak, tail, *map(_named, times), further.get(n, 0))
-        for _, n, pid, tail, rank, snak, *times in rows.statements
-    )
-    literals = tuple(
-        Literal(n, pid, rank, snak, datatype, *content, *map(_named, times), further.get(n, 0))
-        for _, n, pid, kind_, datatype, *values, snak, rank, start, end, point in rows.literals
-        for content, times in [((kind_, *values), (start, end, point))]
-    )
+    statements = tuple(_statement(row, further) for row in rows.statements)
+    literals = tuple(_literal(row, further) for row in rows.literals)
     for _, target in rows.redirects:
         return Entity(kind, name, redirect_to=target)
     for _, label, description, aliases, datatype in rows.properties:
@@ -188,6 +181,18 @@ def _shown(kind: str, name: str, unread: list[str], rows: EntityRows) -> Entity:
         read = (*values[1:], None, None, statements, literals, tuple(unread))
         return Entity(kind, name, *read)
     return Entity(kind, name)
+
+
+def _statement(row: tuple[Any, ...], further: dict[int, int]) -> Statement:
+    _, n, pid, tail, rank, snak, start, end, point = row
+    times: list[Any] = [*map(_named, (start, end, point)), further.get(n, 0)]
+    return Statement(n, pid, rank, snak, tail, *times)
+
+
+def _literal(row: tuple[Any, ...], further: dict[int, int]) -> Literal:
+    _, n, pid, kind, datatype, *content, snak, rank, start, end, point = row
+    times: list[Any] = [*map(_named, (start, end, point)), further.get(n, 0)]
+    return Literal(n, pid, rank, snak, datatype, kind, *content, *times)
 
 
 def _named(moment: Moment | None) -> TimeValue | None:
@@ -254,8 +259,9 @@ def _add_claims(
         before = len(statements)
         for claim in group:
             n += 1
-            snak, rank, times = claim.mainsnak, claim.rank, claim.qualifiers
-            data, stated = snak.datavalue, snak.snaktype
+            snak, rank, stated = claim.mainsnak, claim.rank, claim.mainsnak.snaktype
+            data: Any = snak.datavalue
+            times: Any = claim.qualifiers
             start = end = at = None
             if times:
                 start, end, at = _times(times, head, n, rows)
@@ -288,10 +294,12 @@ def _add_other(about: About, snak: Snak, stated: Stated, rows: EntityRows) -> st
     """Add a statement with a value of another kind or without one; return what is wrong with it."""
     data, datatype = snak.datavalue, snak.datatype
     if snak.snaktype != "value":
-        return _add_missing(about, datatype, stated, rows)
+        _add_missing(about, datatype, stated, rows)
+        return None
     if data is None:
         return "a value without datavalue"
-    value, kind = data.value, data.type
+    value: Any = data.value
+    kind = data.type
     if kind == ENTITY_ID:
         return _add_entity(about, value, datatype, stated, rows)
     content: Content
@@ -385,7 +393,7 @@ def _first(snaks: list[TimeSnak]) -> tuple[Moment | None, int]:
     """Return the first time that is stated, and how many values stand beside it."""
     for snak in snaks:
         data = snak.datavalue
-        if data is not None and data.value.__class__ is not str:
+        if data is not None and not isinstance(data.value, str):
             time = _time(data.value)
             if time is not None:
                 return time, len(snaks) - 1
