@@ -159,8 +159,10 @@ class Statements:
         self._shards = shards.along("item")
         self._open: dict[int, Lookup] = {}
         self._merged: dict[int, list[int]] = {}
-        for row in inputs.rows(ITEM_REDIRECTS).to_pylist():
-            self._merged.setdefault(number(row["target_qid"]), []).append(number(row["qid"]))
+        rows = inputs.rows(ITEM_REDIRECTS).to_pylist()
+        leads = {number(row["qid"]): number(row["target_qid"]) for row in rows}
+        for item in leads:
+            self._merged.setdefault(final_item(item, leads), []).append(item)
 
     def of(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[list[str], bool]]:
         """Return for each pair the PIDs, and whether a deprecated statement relates it.
@@ -204,6 +206,15 @@ class Statements:
             name = f"statements-{place:05d}"
             self._open[place] = Lookup(self._files, name, ["pid", "deprecated"])
         return self._open[place]
+
+
+def final_item(item: int, leads: Mapping[int, int]) -> int:
+    """Return the item that redirects lead to; one that was merged may be merged again."""
+    passed = {item}
+    while (target := leads.get(item)) is not None and target not in passed:
+        passed.add(target)
+        item = target
+    return item
 
 
 def labelled(
