@@ -1,68 +1,279 @@
-"""Dumps: the articles of the real dumps that a folder holds."""
+"""Readers of dumps against their peers: CPU seconds, same input, one run, the best of several.
+
+    python -m benchmarks.dumps [--rounds N] [--peers PYTHON] [ROW ...]
+
+A row is one of: xml, wikidata, parquet, memory, workers. Without one all are measured. `--peers`
+names the Python that mwxml, wikiextractor and gensim are installed for; the real dumps are looked
+for in the folder that RELMILL_REAL_DATA names.
+"""
 
 from __future__ import annotations
 
+import argparse
+import bz2
+import io
+import json
 import os
+import re
+import resource
+import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
+import orjson
+
+from benchmarks.entity_loop import read_line
 from stages.wiki.compression import open_dump
-from stages.wiki.dump import DamagedRecord, page_records, parse_page
-from stages.wiki.site import Site, site_from_siteinfo
-from storage.errors import SourceError
+from stages.wiki.dump import page_records, parse_page
+from stages.wiki.wikidata import EntityReader, EntityRows, entity_records
 
-VARIABLE = "RELMILL_REAL_DATA"
-SLICE = "enwiki-slice"
+DATA = Path(os.environ.get("RELMILL_REAL_DATA", "data"))
+SLICE = "enwiki-slice/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
+HEAD = "wikidata-dump-head/latest-all-head50.json.gz"
+OLD = "wikidata-dump-2014/testDump.json.bz2"
+LEAN = "wikidata-assembled/assembled-wikidata.json.bz2"
+LEAN_LINES = 12_000
+ROWS_AT_ONCE = 20_000
+BLOCK = 1000
+PAGE_ID = rb"(<ns>\d+</ns>\s*<id>)\d+"
+
+MWXML = """
+import io, sys, time, mwxml
+data = sys.stdin.buffer.read()
+began = time.process_time()
+for page in mwxml.Dump.from_file(io.BytesIO(data)):
+    for revision in page:
+        revision.text
+print(time.process_time() - began)
+"""
+WIKIEXTRACTOR = """
+import sys
+from wikiextractor import WikiExtractor
+sys.argv[1:] = [sys.argv[1], "-o", sys.argv[2], "--json", "--links", "--no-templates", "-q",
+                "--processes", "1"]
+WikiExtractor.main()
+"""
+SEGMENT_WIKI = """
+import sys
+from gensim.scripts.segment_wiki import segment_and_write_all_articles
+segment_and_write_all_articles(sys.argv[1], sys.argv[2] + ".json.gz", workers=1,
+                               include_interlinks=True)
+"""
 
 
-@dataclass(frozen=True)
-class Article:
-    """A page of namespace 0 that is no redirect.
+def seconds(run: Callable[[], object]) -> float:
+    """CPU seconds of a call in this process."""
+    began = time.process_time()
+    run()
+    return time.process_time() - began
 
-    Attributes:
-        dump: Folder and file of the dump that it is of.
+
+def child_seconds(*words: str) -> float:
+    """CPU seconds of a command and the processes that it starts."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(words)[:200]}\n{done.stderr[-2000:]}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def compare(title: str, size: float, rounds: int, ways: dict[str, Callable[[], float]]) -> None:
+    """Measure ways in turn and print MB/s of each, and how many times faster the first one is."""
+    best = dict.fromkeys(ways, float("inf"))
+    for _ in range(rounds):
+        for name, way in ways.items():
+            best[name] = min(best[name], way())
+    ours = next(iter(best.values()))
+    for name, took in best.items():
+        print(f"{title:34} {name:28} {size / took / 1e6:8.1f} MB/s {took / ours:6.2f}x", flush=True)
+
+
+def xml(rounds: int, peers: str, folder: Path) -> None:
+    """Pages of a dump that is in memory: all fields and the text."""
+    data = bz2.decompress((DATA / SLICE).read_bytes())
+    plain = folder / "slice.xml"
+    plain.write_bytes(data)
+
+    def read() -> None:
+        for record in page_records(io.BytesIO(data), "slice")[1]:
+            parse_page(record.data)
+
+    def mwxml() -> float:
+        words = [peers, "-c", MWXML]
+        with plain.open("rb") as file:
+            done = subprocess.run(words, stdin=file, capture_output=True, text=True, check=True)
+        return float(done.stdout)
+
+    compare("XML reader", len(data), rounds, {"relmill": lambda: seconds(read), "mwxml": mwxml})
+
+
+def wikidata(rounds: int, peers: str, folder: Path) -> None:
+    """Lines that are in memory to rows with all columns of items, properties, triples, literals."""
+    for path, limit in ((HEAD, None), (OLD, None), (LEAN, LEAN_LINES)):
+        with open_dump(DATA / path) as stream:
+            lines = [record.data for record in entity_records(stream, path)][:limit]
+
+        def ours(lines: list[bytes] = lines) -> None:
+            reader = EntityReader("en", "enwiki")
+            for line in lines:
+                reader.read(line)
+                if len(reader.rows.literals) >= ROWS_AT_ONCE:
+                    reader.rows.clear()
+
+        def loop(loads: Callable[[bytes], Any], lines: list[bytes] = lines) -> None:
+            rows = EntityRows()
+            for line in lines:
+                read_line(loads, line, rows)
+                if len(rows.literals) >= ROWS_AT_ONCE:
+                    rows.clear()
+
+        require_same_rows(lines)
+        ways = {
+            "relmill": lambda ours=ours: seconds(ours),
+            "json loop": lambda loop=loop: seconds(lambda: loop(json.loads)),
+            "orjson loop": lambda loop=loop: seconds(lambda: loop(orjson.loads)),
+        }
+        compare(path.partition("/")[0], sum(map(len, lines)), rounds, ways)
+
+
+def require_same_rows(lines: list[bytes]) -> None:
+    """Stop if a way makes other rows than ours."""
+    reader = EntityReader("en", "enwiki")
+    for line in lines:
+        reader.read(line)
+    for loads in (json.loads, orjson.loads):
+        rows = EntityRows()
+        for line in lines:
+            read_line(loads, line, rows)
+        for name, found in vars(rows).items():
+            if found != getattr(reader.rows, name):
+                raise SystemExit(f"{name} differ")
+
+
+def repeated(folder: Path, times: int) -> Path:
+    """Write the slice several times behind itself, each time with the ids of another block."""
+    path = folder / f"slice-{times}.xml.bz2"
+    if path.is_file():
+        return path
+    data = bz2.decompress((DATA / SLICE).read_bytes())
+    start, end = data.index(b"<page>"), data.rindex(b"</mediawiki>")
+    pages = data[start:end]
+    with bz2.open(path, "wb") as file:
+        file.write(data[:start])
+        for n in range(times):
+            ids = count(n * BLOCK)
+            numbered = re.sub(PAGE_ID, lambda m, ids=ids: b"%b%d" % (m[1], next(ids)), pages)
+            file.write(numbered)
+        file.write(data[end:])
+    return path
+
+
+def repeated_lines(folder: Path, times: int) -> Path:
+    """Write the real head of a Wikidata dump several times, each time with other item ids."""
+    path = folder / f"head-{times}.json.bz2"
+    with open_dump(DATA / HEAD) as stream, bz2.open(path, "wb", 1) as file:
+        lines = [record.data for record in entity_records(stream, HEAD)]
+        file.write(b"[\n")
+        for n in range(times):
+            for m, line in enumerate(lines):
+                qid = b'"id":"Q%d"' % (n * BLOCK + m + 1)
+                file.write(re.sub(rb'"id":"Q\d+"', qid, line, count=1) + b",\n")
+        file.write(b"]\n")
+    return path
+
+
+def build(root: Path, dumps: tuple[Path, Path], pages: int, *more: str) -> tuple[str, ...]:
+    """Return the command that makes the tables of the two dumps."""
+    recipe = root.with_suffix(".toml")
+    recipe.write_text(
+        f'description = "benchmark"\nseed = 1\nshards = {{ page = {pages}, item = {pages} }}\n'
+        f'[fetch]\nwikipedia = "{dumps[0]}"\nwikidata = "{dumps[1]}"\n'
+        '[recognize]\nmodel = "blank"\n'
+    )
+    command = (sys.executable, "-m", "flows.cli", "run", str(recipe), "--root", str(root))
+    return *command, "--in-process", *(more or ("--to", "parse_wikipedia", "--workers", "1"))
+
+
+def parquet(rounds: int, peers: str, folder: Path) -> None:
+    """From a dump on disk to text with links: Parquet with offsets here, JSON lines of the peers.
+
+    Whole commands with their start-up; of the peers one worker, and no templates expanded.
     """
+    dump, empty = repeated(folder, 8), folder / "empty.json"
+    empty.write_text("[\n]\n")
+    attempts = iter(range(1000))
 
-    dump: str
-    title: str
-    wikitext: str
-    site: Site
+    def ours() -> float:
+        return child_seconds(*build(folder / f"root-{next(attempts)}", (dump, empty), 1))
 
+    def peer(script: str) -> float:
+        return child_seconds(peers, "-c", script, str(dump), str(folder / f"p{next(attempts)}"))
 
-def data_folder() -> Path:
-    """Return the folder that the environment names, or end the command."""
-    folder = os.environ.get(VARIABLE)
-    if not folder or not Path(folder).is_dir():
-        sys.exit(f"{VARIABLE} must name a folder with real dumps")
-    return Path(folder)
-
-
-def dumps(folder: Path) -> list[Path]:
-    """Return the dumps of wikis below a folder."""
-    found = []
-    for path in sorted(folder.glob("*/*.bz2")):
-        with open_dump(path) as stream:
-            if b"<mediawiki" in stream.read(1000):
-                found.append(path)
-    return found
+    ways = {
+        "relmill (offsets)": ours,
+        "wikiextractor --json --links": lambda: peer(WIKIEXTRACTOR),
+        "segment_wiki": lambda: peer(SEGMENT_WIKI),
+    }
+    size = 8 * len(bz2.decompress((DATA / SLICE).read_bytes()))
+    compare("bz2 dump to Parquet", size, rounds, ways)
 
 
-def articles(path: Path) -> Iterator[Article]:
-    """Yield the articles of a dump; damaged pages and all behind a broken place are left out."""
-    with open_dump(path) as stream:
-        header, records = page_records(stream, path.name)
-        # The header of each of the small dumps says English; their names say the language.
-        stated = path.name[:2] if path.name.endswith("wiki-mini.xml.bz2") else None
-        site = site_from_siteinfo(header, stated)
-        try:
-            for record in records:
-                try:
-                    page = parse_page(record.data)
-                except DamagedRecord:
-                    continue
-                if page.namespace == 0 and page.redirect_title is None:
-                    yield Article(f"{path.parent.name}/{path.name}", page.title, page.text, site)
-        except SourceError:
-            return
+def memory(rounds: int, peers: str, folder: Path) -> None:
+    """Peak memory of the workers while dumps grow and shards do not."""
+    for times in (2, 8, 32):
+        pages, items = repeated(folder, times), repeated_lines(folder, times)
+        root = folder / f"memory-{times}"
+        for stage in ("parse_wikipedia", "parse_wikidata"):
+            command = build(root, (pages, items), times, "--to", stage, "--workers", "1")
+            child_seconds(*command)
+        for stage in ("fetch", "parse_wikipedia", "parse_wikidata"):
+            found = root.glob(f"artifacts/{stage}/*/records/*.json")
+            peak = max(json.loads(path.read_text())["peak_mb"] for path in found)
+            print(
+                f"peak memory, dumps {times:2} times the slice  {stage:16} {peak:5} MB", flush=True
+            )
+
+
+def workers(rounds: int, peers: str, folder: Path) -> None:
+    """Wall time of parse_wikipedia with one worker and with two."""
+    empty = folder / "empty.json"
+    empty.write_text("[\n]\n")
+    dump = repeated(folder, 16)
+    took = {1: float("inf"), 2: float("inf")}
+    for attempt in range(rounds):
+        for number in took:
+            root = folder / f"workers-{number}-{attempt}"
+            dumps = (dump, empty)
+            child_seconds(*build(root, dumps, 16, "--to", "fetch", "--workers", "1"))
+            words = ("--only", "parse_wikipedia", "--workers", str(number))
+            began = time.monotonic()
+            child_seconds(*build(root, dumps, 16, *words))
+            took[number] = min(took[number], time.monotonic() - began)
+    print(
+        f"parse_wikipedia, wall: 1 worker {took[1]:.1f} s, 2 workers {took[2]:.1f} s, "
+        f"{took[1] / took[2]:.2f}x; load now {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores"
+    )
+
+
+ROWS = {"xml": xml, "wikidata": wikidata, "parquet": parquet, "memory": memory, "workers": workers}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peers", default=sys.executable)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for name in given.rows or ROWS:
+            ROWS[name](given.rounds, given.peers, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,7 @@ import time
 import unicodedata
 from pathlib import Path
 
-from benchmarks.dumps import VARIABLE, articles, dumps
+from benchmarks.articles import VARIABLE, articles, dumps
 from stages.wiki.page import ParsedPage
 from stages.wiki.site import site_from_siteinfo
 from stages.wiki.wikitext import parse_wikitext

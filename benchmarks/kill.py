@@ -5,7 +5,7 @@
     python benchmarks/kill.py RECIPE --set STAGE.FIELD=VALUE --to STAGE
 
 One run is left alone and measured. Then each kill begins in a fresh folder, ends the whole process
-group with SIGKILL, and runs the same command again. The kills are spread evenly over the stages, and
+group with SIGKILL, and runs the same command again. The kills are spread evenly over the stages and
 the beginning before them; within a stage, the moment is drawn from the time that it takes, so that
 short stages are met as often as long ones. Tables are compared by the SHA-256 of their files. Ends
 with status 1 if one differs.

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks.dumps import SLICE, Article, articles, data_folder, dumps
+from benchmarks.articles import SLICE, Article, articles, data_folder, dumps
 from benchmarks.peers import Cleaner, installed, wikiextractor
 from benchmarks.tree import tree_walk
 from stages.wiki.wikitext import parse_wikitext

@@ -10,6 +10,7 @@ import logging
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -162,21 +163,38 @@ def load_manifest(folder: Path) -> Manifest:
     return Artifact(folder).manifest()
 
 
+@lru_cache(maxsize=32)
+def whole_input(folder: Path, table: str, source: str | None) -> InputTable:
+    """Return an input of which every shard reads all; with many parts, it is told only once."""
+    records = load_manifest(folder).records
+    if source is not None:
+        records = [r for r in records if source_of(r.label) == source]
+    return input_of(Artifact(folder), table, records)
+
+
+def input_of(artifact: Artifact, table: str, records: Sequence[PartRecord]) -> InputTable:
+    """Return paths of the parts that hold rows, and the files beside them.
+
+    Raises:
+        MissingArtifactError: If one of them is gone or was cut.
+    """
+    artifact.require_whole(records, table, files=True)
+    return InputTable(
+        paths=[artifact.part(table, r.shard) for r in records if r.parts[table].rows],
+        files={f.name: artifact.file(f.name) for r in records for f in r.files},
+    )
+
+
 def input_tables(warehouse: Warehouse, spec: StepSpec, shard: Shard) -> dict[str, InputTable]:
-    """Return the inputs of a shard: paths of parts that hold rows, and files beside them."""
+    """Return the inputs of a shard."""
     tables = {}
     for name, given in spec.inputs.items():
         artifact = warehouse.named(given.artifact)
-        records = load_manifest(artifact.folder).records
-        if not given.whole:
-            records = [records[shard.index]]
-        elif given.source is not None:
-            records = [r for r in records if source_of(r.label) == given.source]
-        artifact.require_whole(records, name, files=True)
-        tables[name] = InputTable(
-            paths=[artifact.part(name, r.shard) for r in records if r.parts[name].rows],
-            files={f.name: artifact.file(f.name) for r in records for f in r.files},
-        )
+        if given.whole:
+            tables[name] = whole_input(artifact.folder, name, given.source)
+        else:
+            record = load_manifest(artifact.folder).records[shard.index]
+            tables[name] = input_of(artifact, name, [record])
     return tables
 
 

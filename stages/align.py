@@ -165,7 +165,7 @@ class Statements:
             for row in inputs.rows(ITEM_REDIRECTS).to_pylist()
         }
         for item in leads:
-            self._merged.setdefault(end_of(item, leads), []).append(item)
+            self._merged.setdefault(final_item(item, leads), []).append(item)
 
     def of(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[list[str], bool]]:
         """Return for each pair the PIDs, and whether a deprecated statement relates it.
@@ -211,7 +211,7 @@ class Statements:
         return self._open[place]
 
 
-def end_of(item: int, leads: Mapping[int, int]) -> int:
+def final_item(item: int, leads: Mapping[int, int]) -> int:
     """Return the item that a merged one leads to in the end; a loop ends where it began."""
     seen = {item}
     while (following := leads.get(item)) is not None and following not in seen:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from stages.base import Inputs, Pending, Rows, ShardCounts, Share, Stage, StageConfig, runtime
+from stages.base import Inputs, Rows, ShardCounts, Share, Stage, StageConfig, runtime
 from stages.raw import file_names, shard_records
-from storage.lookup import pair_keys, write_lookup
+from storage.lookup import Array, pair_keys, write_lookup
 from storage.tables import ITEM_REDIRECTS, ITEMS, LITERALS, PROPERTIES, SITE, SOURCES, TRIPLES
 
 if TYPE_CHECKING:
-    from stages.wiki.wikidata import Entity, Literal, Statement
+    from stages.wiki.wikidata import EntityRows
 
-ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE = 20_000
 
 
 class ParseWikidataConfig(StageConfig):
@@ -40,100 +42,93 @@ def parse_wikidata(config: ParseWikidataConfig, inputs: Inputs) -> Iterator[Rows
     Counts: "item_without_label", "further_time_qualifiers" (second values and unknown ones).
     """
     from stages.wiki.records import DamagedRecord
-    from stages.wiki.wikidata import parse_entity
+    from stages.wiki.wikidata import EntityReader
 
     site = inputs.rows(SITE).to_pylist()[0]
-    pending = Pending(ITEMS, ITEM_REDIRECTS, PROPERTIES, TRIPLES, LITERALS)
+    reader = EntityReader(site["language"], site["dbname"])
     statements = StatementLookup()
     cut = config.shards.along("item")
     file_name = file_names(inputs, "wikidata")
     known: set[str] = set()
-    for number, (ordinal, record) in enumerate(shard_records(inputs, "wikidata", cut), 1):
+    for ordinal, record in shard_records(inputs, "wikidata", cut):
         inputs.seen(config.max_damaged_share)
+        ends = reader.rows.ends()
         try:
-            entity = parse_entity(record.data, site["language"], site["dbname"])
-            if entity.id in known:
-                raise DamagedRecord("duplicate_id", entity.id)
+            kind, name, unread = reader.read(record.data)
+            if name in known:
+                reader.rows.cut(ends)
+                raise DamagedRecord("duplicate_id", name)
         except DamagedRecord as damage:
             where = f"{file_name(ordinal)}, line {record.where}"
             inputs.damaged(damage.reason, where=where, sample=str(damage.detail))
             continue
-        known.add(entity.id)
-        add_entity(entity, pending, statements, inputs)
-        if number % ROWS_AT_ONCE == 0:
-            yield from pending.flush()
-    yield from pending.flush()
+        known.add(name)
+        for message in unread:
+            inputs.drop("unreadable_statement", f"{name}: {message}")
+        if kind == "other":
+            inputs.drop("other_kind", name)
+        if len(reader.rows) >= ROWS_AT_ONCE:
+            yield from flushed(reader.rows, statements, inputs)
+    yield from flushed(reader.rows, statements, inputs)
     statements.write(inputs)
+
+
+def flushed(rows: EntityRows, statements: StatementLookup, inputs: Inputs) -> Iterator[Rows]:
+    """Yield the rows that were read as batches, and forget them."""
+    held = (
+        (ITEMS, rows.items),
+        (ITEM_REDIRECTS, rows.redirects),
+        (PROPERTIES, rows.properties),
+        (TRIPLES, rows.statements),
+        (LITERALS, rows.literals),
+    )
+    for table, values in held:
+        if not values:
+            continue
+        batch = table.batch(values)
+        if table is ITEMS and (nameless := batch["label"].null_count):
+            inputs.count("item_without_label", nameless)
+        if table is TRIPLES:
+            statements.add(batch)
+        yield table, batch
+    if rows.further:
+        inputs.count("further_time_qualifiers", sum(more for _, _, more in rows.further))
+    rows.clear()
 
 
 class StatementLookup:
     """Gathers the item-valued statements of a shard, to be kept as a lookup by (head, tail)."""
 
     def __init__(self) -> None:
-        self._rows: list[tuple[int, int, int, bool]] = []
+        self._keys: list[Array] = []
+        self._values: list[Array] = []
 
-    def add(self, head_qid: str, pid: str, tail_qid: str, rank: str) -> None:
-        """Add one statement."""
-        row = (int(head_qid[1:]), int(tail_qid[1:]), int(pid[1:]), rank == "deprecated")
-        self._rows.append(row)
+    def add(self, triples: pa.RecordBatch) -> None:
+        """Add the statements of a batch that have an item."""
+        known = triples.filter(pc.is_valid(triples["tail_qid"]))
+        deprecated = np.asarray(pc.equal(known["rank"], "deprecated").cast(pa.uint64()))
+        self._keys.append(pair_keys(numbers(known["head_qid"]), numbers(known["tail_qid"])))
+        self._values.append(numbers(known["pid"]) << np.uint64(1) | deprecated)
 
     def write(self, inputs: Inputs) -> None:
-        """Keep the lookup; values of one pair are in the order of PIDs."""
-        rows = np.array(sorted(set(self._rows)), dtype=np.uint32).reshape(-1, 4)
-        values = {"pid": rows[:, 2], "deprecated": rows[:, 3].astype(bool)}
-        name = f"statements-{inputs.shard.index:05d}"
-        write_lookup(inputs.keep, name, pair_keys(rows[:, 0], rows[:, 1]), values)
+        """Keep the lookup, each statement once; values of one pair are in the order of PIDs."""
+        keys = np.concatenate([np.empty(0, np.uint64), *self._keys])
+        values = np.concatenate([np.empty(0, np.uint64), *self._values])
+        order = np.lexsort((values, keys))
+        keys, values = keys[order], values[order]
+        first = np.ones(len(keys), dtype=bool)
+        first[1:] = (keys[1:] != keys[:-1]) | (values[1:] != values[:-1])
+        keys, values = keys[first], values[first]
+        columns = {
+            "pid": (values >> np.uint64(1)).astype(np.uint32),
+            "deprecated": (values & np.uint64(1)).astype(bool),
+        }
+        write_lookup(inputs.keep, f"statements-{inputs.shard.index:05d}", keys, columns)
 
 
-def add_entity(
-    entity: Entity, pending: Pending, statements: StatementLookup, inputs: Inputs
-) -> None:
-    """Add the rows of one entity to the tables of its kind."""
-    for message in entity.unread:
-        inputs.drop("unreadable_statement", f"{entity.id}: {message}")
-    if entity.kind == "redirect":
-        pending.add(ITEM_REDIRECTS, (entity.id, entity.redirect_to))
-    elif entity.kind == "property":
-        names = (entity.label, entity.description, entity.aliases)
-        pending.add(PROPERTIES, (entity.id, *names, entity.datatype))
-    elif entity.kind == "item":
-        add_item(entity, pending, statements, inputs)
-    else:
-        inputs.drop("other_kind", entity.id)
-
-
-def add_item(entity: Entity, pending: Pending, statements: StatementLookup, inputs: Inputs) -> None:
-    """Add an item and its statements."""
-    if entity.label is None:
-        inputs.count("item_without_label")
-    names = (entity.label, entity.description, entity.aliases)
-    pending.add(ITEMS, (entity.id, *names, entity.sitelink_title, entity.instance_of))
-    for s in entity.statements:
-        row = (entity.id, s.ordinal, s.pid, s.tail_qid, s.rank, s.snak, *moments(s, inputs))
-        pending.add(TRIPLES, row)
-        if s.tail_qid is not None:
-            statements.add(entity.id, s.pid, s.tail_qid, s.rank)
-    for x in entity.literals:
-        value = (x.kind, x.datatype, x.value, x.precision, x.calendar, x.unit, x.language)
-        pending.add(
-            LITERALS, (entity.id, x.ordinal, x.pid, *value, x.snak, x.rank, *moments(x, inputs))
-        )
-
-
-def moments(statement: Statement | Literal, inputs: Inputs) -> Iterator[dict[str, Any] | None]:
-    """Yield the columns `start`, `end` and `point` of a statement; count the times beyond them."""
-    if statement.more_times:
-        inputs.count("further_time_qualifiers", statement.more_times)
-    for time in (statement.start, statement.end, statement.point):
-        yield (
-            None
-            if time is None
-            else {
-                "time": time.time,
-                "precision": time.precision,
-                "calendar": time.calendar,
-            }
-        )
+def numbers(ids: pa.Array) -> Array:
+    """Return the numbers of QIDs or PIDs: 42 of "Q42"."""
+    return np.asarray(pc.utf8_slice_codeunits(ids, 1).cast(pa.uint64()))
 
 
 PARSE_WIKIDATA = Stage(

@@ -196,7 +196,8 @@ def shard_records(inputs: Inputs, source: str, shards: Shards) -> Iterator[tuple
                 else "Make it again: run with --force fetch",
             )
         try:
-            for record in read_shard(frame_index(raw.index), path, inputs.shard.index, shards.of):
+            index = frame_index(raw.index, inputs.shard.index)
+            for record in read_shard(index, path, inputs.shard.index, shards.of):
                 yield int(label.rsplit("-", 1)[1]), record
         except PipelineError as error:
             raise error.at(label) from error
@@ -209,8 +210,8 @@ def file_names(inputs: Inputs, source: str) -> Callable[[int], str]:
     return lambda ordinal: names.get(ordinal, f"{source}-{ordinal}")
 
 
-def frame_index(text: str) -> FrameIndex:
-    """Return the index of a file's frames."""
+def frame_index(text: str, shard: int) -> FrameIndex:
+    """Return the index of a file's frames that hold records of a shard."""
     from stages.wiki.records import FrameIndex
 
-    return FrameIndex.from_json(text)
+    return FrameIndex.from_json(text, shard)

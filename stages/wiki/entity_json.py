@@ -8,14 +8,16 @@ know is decoded again into dicts, and brought into shape statement by statement.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
 
+from stages.wiki.entity_skim import LONG, Skimmer
 from stages.wiki.records import DamagedRecord
 
-__all__ = ["Claim", "Data", "Decoder", "Snak", "Times", "Value"]
+__all__ = ["Claim", "Data", "Decoder", "Snak", "Time", "TimeSnak", "Times", "Value"]
 
 DEFAULT_LANGUAGE = "mul"
 """Language of labels that hold in all languages; since 2024 it replaces equal labels."""
@@ -45,16 +47,16 @@ class Site(Struct, gc=False):
 class Value(Struct, gc=False):
     """A value of any type: the fields of all of them."""
 
-    id: str | None = None
-    numeric_id: Annotated[int, Meta(ge=1, lt=10**9)] | None = field(default=None, name="numeric-id")
     entity_type: str | None = field(default=None, name="entity-type")
-    time: str | None = None
-    precision: float | int | None = None
-    calendarmodel: str | None = None
+    numeric_id: Annotated[int, Meta(ge=1, lt=10**9)] | None = field(default=None, name="numeric-id")
+    id: str | None = None
     amount: str | None = None
     unit: str | None = None
     text: str | None = None
     language: str | None = None
+    time: str | None = None
+    precision: float | int | None = None
+    calendarmodel: str | None = None
     latitude: float | int | None = None
     longitude: float | int | None = None
     globe: str | None = None
@@ -75,20 +77,40 @@ class Snak(Struct, gc=False):
     datatype: str | None = None
 
 
+class Time(Struct, gc=False):
+    """A time, or what stands where one is expected: then nothing is read of it."""
+
+    time: str | None = None
+    precision: float | int | None = None
+    calendarmodel: str | None = None
+
+
+class TimeData(Struct, gc=False):
+    """A value where a time is expected."""
+
+    value: str | Time
+
+
+class TimeSnak(Struct, gc=False):
+    """One value of a qualifier of time."""
+
+    datavalue: TimeData | None = None
+
+
 class Times(Struct, gc=False, rename="upper"):
     """The qualifiers of time."""
 
-    p580: list[Snak] | None = None
-    p582: list[Snak] | None = None
-    p585: list[Snak] | None = None
+    p580: list[TimeSnak] | None = None
+    p582: list[TimeSnak] | None = None
+    p585: list[TimeSnak] | None = None
 
 
 class Claim(Struct, gc=False):
-    """A statement."""
+    """A statement; its fields stand in the order of the dumps, which is read the fastest."""
 
     mainsnak: Snak
-    rank: Rank = "normal"
     qualifiers: Times | Empty | None = None
+    rank: Rank = "normal"
 
 
 class Head(Struct, gc=False):
@@ -117,6 +139,7 @@ class Decoder:
         fields = [(name, kind | Empty | None, None) for name, kind in kinds.items()]
         self._line: Any = msgspec.defstruct("Line", fields, bases=(Head,), gc=False)
         self._decoder = msgspec.json.Decoder(self._line)
+        self._skim = Skimmer(language, DEFAULT_LANGUAGE, wiki).skim
 
     def decode(self, data: bytes) -> tuple[Any, list[str]]:
         """Return the line, and what is wrong with statements that had to be left out of it.
@@ -125,6 +148,9 @@ class Decoder:
             DamagedRecord: "invalid_utf8", "invalid_json", "no_entity", "invalid_entity".
         """
         try:
+            if len(data) >= LONG:
+                with suppress(msgspec.DecodeError, UnicodeDecodeError):
+                    return self._decoder.decode(self._skim(data)), []
             return self._decoder.decode(data), []
         except msgspec.ValidationError:
             return self.decode_slowly(data)

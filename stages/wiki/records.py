@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from storage.errors import SourceError
 
 __all__ = ["DamagedRecord", "Frame", "FrameIndex", "Record", "ShardOf"]
@@ -107,18 +109,26 @@ class FrameIndex:
         return json.dumps(stored, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str) -> FrameIndex:
+    def from_json(cls, text: str, shard: int | None = None) -> FrameIndex:
         """Return the index that `to_json` wrote.
+
+        Args:
+            shard: Only the frames of this shard are kept, of the million of a large dump; None
+                for all.
 
         Raises:
             SourceError: If `text` is not such JSON, or was written by a newer relmill.
         """
         try:
-            stored = json.loads(text)
+            stored = msgspec.json.decode(text)
             version = stored["format"]
-            frames = tuple(_frame(numbers) for numbers in stored["frames"])
+            frames = tuple(
+                _frame(numbers)
+                for numbers in stored["frames"]
+                if shard is None or shard in numbers[3:]
+            )
             index = cls(str(stored["kind"]), str(stored["header"]), frames)
-        except (ValueError, KeyError, TypeError) as error:
+        except (msgspec.DecodeError, ValueError, KeyError, TypeError) as error:
             raise SourceError(
                 f"the index of a dump's frames cannot be read: {error!r}",
                 mend="Fetch the dump again.",

@@ -13,14 +13,16 @@ from typing import BinaryIO
 import msgspec
 
 from stages.wiki.entity import Entity, Literal, Statement, TimeValue
-from stages.wiki.entity_rows import parse_entity
+from stages.wiki.entity_rows import EntityReader, EntityRows, parse_entity
 from stages.wiki.records import DamagedRecord, Record
 from storage.errors import SourceError
 
 __all__ = [
     "DamagedRecord",
     "Entity",
+    "EntityReader",
     "EntityRecords",
+    "EntityRows",
     "Literal",
     "Statement",
     "TimeValue",

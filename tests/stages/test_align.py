@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.align import ALIGN, AlignConfig
+from stages.align import ALIGN, AlignConfig, final_item
 from stages.base import InputTable, ShardCounts
 from storage.artifact import Shards
 from storage.lookup import pair_keys, write_lookup
@@ -413,3 +413,11 @@ def test_a_chain_of_merged_items_counts_as_its_end(align: Aligner) -> None:
         clique("page", 2), [(7, 5, 2, "normal")], merged={"Q7": "Q8", "Q8": "Q1", "Q9": "Q9"}
     )
     assert [row["pids"] for row in outcome.rows(TUPLES) if row["head_qid"] == "Q1"] == [["P5"]]
+
+
+@pytest.mark.parametrize(
+    ("leads", "expected"),
+    [({}, 1), ({1: 2}, 2), ({1: 2, 2: 3}, 3), ({1: 1}, 1), ({1: 2, 2: 1}, 2)],
+)
+def test_the_end_of_a_chain_of_redirects(leads: dict[int, int], expected: int) -> None:
+    assert final_item(1, leads) == expected

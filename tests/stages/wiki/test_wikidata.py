@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from stages.wiki.compression import open_dump
 from stages.wiki.entity_json import Decoder
-from stages.wiki.entity_rows import _entity
+from stages.wiki.entity_rows import EntityRows, _add, _shown
+from stages.wiki.entity_skim import LONG
 from stages.wiki.wikidata import (
     DamagedRecord,
     Entity,
@@ -66,8 +67,40 @@ def test_a_line_says(line: str, expected: str) -> None:
 def test_the_slow_way_says_the_same(line: str, expected: str) -> None:
     if expected.startswith("damaged "):
         return
-    slowly = _entity(*Decoder("en", "enwiki").decode_slowly(line.encode()))
-    assert slowly == parse_entity(line.encode(), "en", "enwiki")
+    rows = EntityRows()
+    read = _add(*Decoder("en", "enwiki").decode_slowly(line.encode()), rows)
+    assert _shown(*read, rows) == parse_entity(line.encode(), "en", "enwiki")
+
+
+def long_line(**parts: Any) -> bytes:
+    """A line as the dumps have it, with names in so many languages that it is shortened."""
+    whole: dict[str, Any] = {"type": "item", "id": "Q5"}
+    for key in ("labels", "descriptions"):
+        others = {f"x{n}": {"language": f"x{n}", "value": "y" * 80} for n in range(60)}
+        whole[key] = others | parts.get(key, {}) | {"zz": {"language": "zz", "value": 'en":{"'}}
+    whole |= {"aliases": parts.get("aliases", {}), "claims": parts.get("claims", {})}
+    whole["sitelinks"] = {"aawiki": {"site": "aawiki", "title": "A", "badges": []}}
+    whole["sitelinks"] |= parts.get("sitelinks", {})
+    return json.dumps(whole, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"labels": {"en": {"language": "en", "value": 'a "quoted"} name'}}},
+        {"labels": {"mul": {"language": "mul", "value": "Ort"}}},
+        {"descriptions": {"en": {"language": "en", "value": "place"}}, "labels": {}},
+        {"sitelinks": {"enwiki": {"site": "enwiki", "title": "Q[1]} x", "badges": ["Q6"]}}},
+        {"sitelinks": {"enwiki": {"site": "enwiki", "title": "Place", "badges": []}}},
+        {"aliases": {"en": [{"language": "en", "value": "spot"}]}},
+    ],
+)
+def test_a_long_line_is_shortened_without_loss(parts: dict[str, Any]) -> None:
+    line = long_line(**parts)
+    assert len(line) >= LONG
+    # With a space in front a line is in no layout that is known, and read whole.
+    assert parse_entity(line, "en", "enwiki") == parse_entity(b" " + line, "en", "enwiki")
 
 
 def test_other_language_and_wiki() -> None:
