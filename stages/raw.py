@@ -25,10 +25,11 @@ MULTISTREAM = "-multistream.xml.bz2"
 class RawFile(msgspec.Struct):
     """A dump as fetch leaves it: where its bytes lie, and the frames that they fall into.
 
-    `path` is None where the dump was packed anew: the frames then lie among fetch's own files.
+    `place` is the name of one of fetch's own files (packed frames, a made-up dump), so that a
+    warehouse may be moved; of a dump that is read where it lies, it is the path.
     """
 
-    path: str | None
+    place: str
     index: str
 
 
@@ -94,7 +95,7 @@ def pack_wikipedia(
         )
     require_records(dump, index.records, "page")
     count_open_end(label, pages.complete, limit, inputs)
-    keep_index(label, RawFile(None, index.to_json()), inputs)
+    keep_index(label, RawFile(f"{label}.frames", index.to_json()), inputs)
     return Packed(index.records, index.header, redirects)
 
 
@@ -107,7 +108,8 @@ def index_in_place(
     from stages.wiki.template_redirects import multistream_redirects
 
     index = index_multistream(dump, beside, shards.of)
-    keep_index(label, RawFile(str(dump), index.to_json()), inputs)
+    place = dump.name if dump.name in inputs.kept else str(dump)
+    keep_index(label, RawFile(place, index.to_json()), inputs)
     site = site_from_siteinfo(index.header.encode(), language)
     found = multistream_redirects(dump, beside, index, site)
     return Packed(index.records, index.header, found)
@@ -134,7 +136,7 @@ def pack_wikidata(label: str, dump: Path, shards: Shards, inputs: Inputs) -> Pac
         )
     require_records(dump, index.records, "entity")
     count_open_end(label, entities.complete, None, inputs)
-    keep_index(label, RawFile(None, index.to_json()), inputs)
+    keep_index(label, RawFile(f"{label}.frames", index.to_json()), inputs)
     return Packed(index.records, "")
 
 
@@ -187,12 +189,13 @@ def shard_records(inputs: Inputs, source: str, shards: Shards) -> Iterator[tuple
         if not label.startswith(f"{source}-"):
             continue
         raw = msgspec.json.decode(files[f"{label}.json"].read_bytes(), type=RawFile)
-        path = Path(raw.path) if raw.path else files[f"{label}.frames"]
+        own = files.get(raw.place)
+        path = own or Path(raw.place)
         if not path.is_file():
             raise SourceError(
                 f"{path} is gone, though {label} was read from there",
                 mend=f"Put it back, or name its new place: --set fetch.{source}=PATH"
-                if raw.path
+                if own is None
                 else "Make it again: run with --force fetch",
             )
         try:

@@ -15,6 +15,7 @@ from storage.warehouse import Warehouse
 from tests.end_to_end.kit import (
     Silent,
     artifacts_in,
+    done,
     from_files,
     make,
     newest,
@@ -190,3 +191,12 @@ def test_what_another_recipe_made_of_the_same_is_reused(
     assert "Everything is current" in out
     assert newest(mine, "mine").steps == newest(mine).steps
     assert len(newest(mine, "mine").steps) == len(DAG)
+
+
+def test_a_moved_warehouse_goes_on_at_its_new_place(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    done("run", "tiny", "--root", before, "--in-process", "--to", "fetch")
+    before.rename(after)
+    said = done("run", "tiny", "--root", after, "--in-process", "--to", "parse_wikipedia")
+    assert "fetch            reused" in said
+    assert "parse_wikipedia  made" in said

@@ -33,10 +33,9 @@ from tests.end_to_end.kit import (
 HEAVY = {"prefect", "spacy", "torch", "transformers"}
 
 
-def below_fetch(parts: Parts) -> Parts:
+def below_fetch(root: Path) -> Parts:
     """All but the parts and files of fetch, which has two raw files more for a made-up world."""
-    fetched = ("sources", "site", "file wiki", "file sample", "file truth", "file gold")
-    return {name: found for name, found in parts.items() if not name.startswith(fetched)}
+    return parts_of(root, stages=STAGES[1:])
 
 
 def prefect_rows(made: Made, query: str) -> list[tuple[Any, ...]]:
@@ -160,7 +159,7 @@ def test_looking_loads_neither_torch_nor_spacy_nor_prefect(made: Made, command: 
 
 
 def test_one_worker_and_two_make_the_same_bytes(made: Made, made_from_files: Path) -> None:
-    assert below_fetch(parts_of(made_from_files)) == below_fetch(made.parts)
+    assert below_fetch(made_from_files) == below_fetch(made.root)
 
 
 @pytest.mark.parametrize("way", ["in process", "through prefect"])
@@ -173,7 +172,7 @@ def test_two_runs_at_once_on_one_root_both_end_well(
     pair = [Running(*words, "--workers", "1"), Running(*words, "--workers", "2")]
     for ended in [each.end() for each in pair]:
         assert ended.code == 0, ended.text
-    assert below_fetch(parts_of(root)) == below_fetch(made.parts)
+    assert below_fetch(root) == below_fetch(made.root)
     assert strays(root) == []
     runs = list(Refs(Warehouse(root)).runs())
     assert [run.status for run in runs] == ["succeeded", "succeeded"]
