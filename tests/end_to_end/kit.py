@@ -55,6 +55,11 @@ class Ended:
         return self.out + self.err
 
 
+def hear_ctrl_c() -> None:
+    """Undo what a shell does to the jobs that it starts in the background: they ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Running:
     """A command under way, in a process group of its own, its children known by a mark."""
 
@@ -69,6 +74,7 @@ class Running:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=hear_ctrl_c,
         )
 
     def end(self, timeout: float = 120) -> Ended:
