@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -16,8 +16,9 @@ from types import TracebackType
 from pipeline.run import StepSpec
 from pipeline.worker import run_shard
 from storage.artifact import PartRecord
+from storage.aside import read_json
 from storage.errors import PassingError
-from storage.warehouse import Artifact
+from storage.warehouse import Artifact, Warehouse
 
 
 class Pool:
@@ -49,6 +50,15 @@ class Pool:
                 process.terminate()
             for process in processes:
                 process.join()
+            self._sweep([process.pid for process in processes if process.pid is not None])
+
+    def _sweep(self, pids: Sequence[int]) -> None:
+        """Remove what processes that were ended in the middle of a file left half written."""
+        warehouse = Warehouse(self._run_folder.parent.parent)
+        for path in (self._run_folder / "steps").glob("*.json"):
+            artifact = warehouse.named(read_json(path, StepSpec).artifact)
+            for pid in pids:
+                artifact.sweep(pid)
 
     def make(self, run_folder: Path, stage: str, shard: int) -> PartRecord:
         """Make one shard and wait for it.

@@ -225,9 +225,14 @@ class Artifact:
     def put_manifest(self, manifest: Manifest) -> None:
         """Complete the artifact, and sweep what was half made."""
         shutil.rmtree(self.folder / "scratch", ignore_errors=True)
-        for stray in (*self.folder.glob(".aside-*"), *self.folder.glob("*/.aside-*")):
-            stray.unlink(missing_ok=True)
+        self.sweep("*")
         write_json(self.folder / "manifest.json", manifest)
+
+    def sweep(self, process: int | str) -> None:
+        """Remove what a process left half written; "*" stands for every process."""
+        pattern = f".aside-{process}-*"
+        for stray in (*self.folder.glob(pattern), *self.folder.glob(f"*/{pattern}")):
+            stray.unlink(missing_ok=True)
 
     def require_whole(self, records: Iterable[PartRecord], table: str, files: bool = False) -> None:
         """Check that the parts of a table are there in their size, without reading them.

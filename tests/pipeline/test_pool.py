@@ -133,3 +133,17 @@ def test_the_log_of_a_run_holds_the_traceback_of_a_break(
     logged = next(mill.warehouse.root.glob("runs/*/log.txt")).read_text()
     assert "mark, shard 0/4 failed" in logged
     assert "ZeroDivisionError" in logged
+
+
+def test_what_an_ended_process_left_half_written_is_swept(mill: Mill) -> None:
+    run(mill, 2)
+    artifact = next(mill.warehouse.artifacts())
+    folder = next(Refs(mill.warehouse).runs_folder.iterdir())
+    stage = artifact.folder.parent.name
+    mine = artifact.folder / "records" / ".aside-11-x.json"
+    others = artifact.folder / "records" / ".aside-12-x.json"
+    for path in (mine, others):
+        path.touch()
+    assert (folder / "steps" / f"{stage}.json").is_file()
+    Pool(2, folder)._sweep([11])
+    assert (mine.exists(), others.exists()) == (False, True)
