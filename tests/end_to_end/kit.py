@@ -288,4 +288,4 @@ def answer(root: Path, query: str, *more: object, recipe: str = "tiny") -> list[
 
 def shards_on_disk(root: Path) -> Iterator[Path]:
     """The records of finished shards, of complete steps and of others."""
-    yield from sorted(root.glob("artifacts/*/*/records/*.json"))
+    yield from sorted(root.glob("artifacts/*/*/records/[0-9]*.json"))
