@@ -19,7 +19,7 @@ from pipeline.code import stage_digest
 from pipeline.dag import parents
 from pipeline.plan import Build, RunPlan, Step, build_of, has_shard
 from pipeline.why import Verdict, libraries
-from stages.base import is_whole, require_sound, table_of
+from stages.base import DAMAGE_CHECK_RECORDS, is_whole, require_sound, table_of
 from storage.artifact import Damage, Manifest, PartRecord, Shard
 from storage.aside import write_json
 from storage.errors import PipelineError, StageError
@@ -164,7 +164,7 @@ def finish_step(
         damage = Damage()
         for record in executor.shards(run_folder, spec):
             damage.add(record.damage)
-            if damage.records >= 10_000:
+            if damage.records >= DAMAGE_CHECK_RECORDS:
                 require_sound(damage)
             watcher.shard_done(step, record)
         wall = time.monotonic() - began
