@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -43,9 +44,11 @@ class Pool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._executor is not None:
-            processes = list((self._executor._processes or {}).values())
-            self._executor.shutdown(wait=False, cancel_futures=True)
+        with self._lock:  # a process that another thread is beginning is ended too
+            executor = self._executor
+            processes = list((executor._processes or {}).values()) if executor is not None else []
+        if executor is not None:
+            executor.shutdown(wait=False, cancel_futures=True)
             for process in processes:
                 process.terminate()
             for process in processes:
@@ -101,12 +104,8 @@ class Pool:
                     initializer=begin_process,
                     initargs=(run_folder,),
                 )
-            # A process begins here: deaf to Ctrl-C from its first moment, before any code of ours.
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            try:
+            with ctrl_c_held_back():
                 return self._executor.submit(run_shard, run_folder, stage, shard)
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _died(self, stage: str, shard: int) -> PassingError:
         with self._lock:
@@ -118,6 +117,28 @@ class Pool:
             where=f"{stage}, shard {shard}",
             mend="Run the same command again, with fewer --workers if memory is short",
         )
+
+
+@contextmanager
+def ctrl_c_held_back() -> Iterator[None]:
+    """Let a process begin whole: Ctrl-C waits until its parent has told it all it needs.
+
+    The process inherits the mask, so it is deaf to Ctrl-C from its first moment. The mask alone
+    does not guard the parent: Python runs the handler in the main thread, whichever thread the
+    signal came to.
+    """
+    came: list[int] = []
+    main = threading.current_thread() is threading.main_thread()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number)) if main else None
+    try:
+        yield
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def begin_process(run_folder: Path) -> None:

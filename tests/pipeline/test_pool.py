@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pipeline.pool import Pool
+from pipeline.pool import Pool, ctrl_c_held_back
 from pipeline.run import execute
 from storage.errors import SourceError, StageError
 from storage.refs import Refs, RunRecord
@@ -147,3 +149,28 @@ def test_what_an_ended_process_left_half_written_is_swept(mill: Mill) -> None:
     assert (folder / "steps" / f"{stage}.json").is_file()
     Pool(2, folder)._sweep([11])
     assert (mine.exists(), others.exists()) == (False, True)
+
+
+def test_ctrl_c_waits_until_a_process_has_begun() -> None:
+    """The signal comes to another thread, as it does where a progress bar runs."""
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    seen = []
+
+    def begin() -> None:
+        with ctrl_c_held_back():
+            os.kill(os.getpid(), signal.SIGINT)
+            seen.extend(range(1000))
+
+    ended = threading.Event()
+    idle = threading.Thread(target=ended.wait)
+    idle.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            begin()
+    finally:
+        ended.set()
+        idle.join()
+        signal.signal(signal.SIGINT, before)
+    assert len(seen) == 1000
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, set())
