@@ -23,6 +23,7 @@ DOORS = {
     "typer": ("flows",),
     "rich": ("flows",),
     "spacy": ("stages.ner",),
+    "torch": ("stages.model", "stages.objectives"),
     "mwparserfromhell": ("stages.wiki",),
     "zstandard": ("stages.wiki",),
     "duckdb": ("storage.catalog",),
