@@ -18,7 +18,6 @@ from typer.core import TyperGroup
 from flows import keep, look, render
 from flows.options import RecipeName, Root, Sets, To, warehouse_at
 from pipeline.config import builtin_recipes, describe, load_recipe
-from pipeline.dag import stage as stage_named
 from pipeline.draw import mermaid
 from pipeline.plan import make_plan
 from storage.errors import ConfigError, PassingError, PipelineError
@@ -109,9 +108,8 @@ def explain(
     root: Root = None,
 ) -> None:
     """Say everything about one step: config, inputs, and how it differs from what was made."""
-    which = stage_named(stage)
-    made = make_plan(load_recipe(recipe, sets or []), warehouse_at(root), to=which.name)
-    typer.echo(look.explanation(made.step(which.name), made, warehouse_at(root)))
+    made = make_plan(load_recipe(recipe, sets or []), warehouse_at(root), to=stage)
+    typer.echo(look.explanation(made.step(stage), made, warehouse_at(root)))
 
 
 @app.command()
@@ -154,7 +152,7 @@ def config(
 ) -> None:
     """Print every value of a recipe with its default, type, range and meaning."""
     loaded = load_recipe(recipe, sets or [])
-    wanted = loaded.configs if stage is None else {stage: loaded.configs[stage_named(stage).name]}
+    wanted = loaded.configs if stage is None else {stage: loaded.node(stage).config}
     sections = {} if stage else {"": loaded.wide}
     for name, section in {**sections, **wanted}.items():
         typer.echo(f"[{name}]" if name else "# for the whole recipe")
@@ -171,7 +169,7 @@ def config(
 @app.command()
 def draw() -> None:
     """Print the pipeline as a Mermaid diagram."""
-    typer.echo(mermaid())
+    typer.echo(mermaid([load_recipe(name) for name in builtin_recipes()]))
 
 
 @stages_app.command("bump")

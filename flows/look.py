@@ -185,7 +185,7 @@ def sources_text(tables: Tables) -> str:
 
 def explanation(step: Step, plan: RunPlan, warehouse: Warehouse) -> str:
     """Return all about one step of a plan."""
-    before = previous_manifest(step.stage, warehouse, previous_steps(plan.recipe.name, warehouse))
+    before = previous_manifest(step.node, warehouse, previous_steps(plan.recipe.name, warehouse))
     facts = next(s for s in plan_json(plan)["steps"] if s["stage"] == step.stage.name)
     lines = [f"{step.stage.name}: {step.verdict}", *(f"  {r}" for r in step.reasons + step.notes)]
     lines.append(

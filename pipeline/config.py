@@ -13,8 +13,8 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError
 
-from pipeline.dag import DAG, unknown
-from stages.base import ShardCounts, StageConfig, is_runtime
+from pipeline.dag import DAG, Node, unknown
+from stages.base import ShardCounts, Stage, StageConfig, is_runtime
 from storage.errors import ConfigError, PipelineError
 
 Config = TypeVar("Config", bound=StageConfig)
@@ -41,8 +41,24 @@ class Recipe:
     name: str
     overrides: tuple[str, ...]
     wide: RecipeWide
-    configs: dict[str, StageConfig]
+    nodes: tuple[Node, ...]
     given: str = ""
+
+    @property
+    def configs(self) -> dict[str, StageConfig]:
+        """The config of each stage, by name."""
+        return {node.name: node.config for node in self.nodes}
+
+    def node(self, name: str) -> Node:
+        """Return a stage of this recipe by name.
+
+        Raises:
+            ConfigError: If there is none; it names the nearest one.
+        """
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise unknown("stage", name, [node.name for node in self.nodes])
 
     def command(self, verb: str, *more: str) -> str:
         """Return the command line that does something with this very recipe."""
@@ -71,32 +87,41 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     for override in overrides:
         put_override(values, override)
     origin = Origin(path, tuple(overrides))
-    stages = {stage.name: stage.config for stage in DAG}
+    stages = [stage.name for stage in DAG]
     wide_names = list(RecipeWide.model_fields)
     for key in values:
         if key not in stages and key not in wide_names:
             raise unknown("section or value", key, [*wide_names, *stages]).at(origin.of(key))
     wide = checked(RecipeWide, {k: values[k] for k in wide_names if k in values}, origin, "")
-    configs = {}
-    for stage, kind in stages.items():
-        section = values.get(stage, {})
-        if not isinstance(section, dict):
+    nodes = tuple(
+        Node(stage, stage_config(stage, values.get(stage.name, {}), wide, origin)) for stage in DAG
+    )
+    return Recipe(path.stem, tuple(overrides), wide, nodes, name)
+
+
+def stage_config(stage: Stage, section: object, wide: RecipeWide, origin: Origin) -> StageConfig:
+    """Return the config of a stage: its section, and what all stages share.
+
+    Raises:
+        ConfigError: If the section is none, or one of its values is wrong.
+    """
+    name, kind = stage.name, stage.config
+    if not isinstance(section, dict):
+        raise ConfigError(
+            f"{name} is {section!r}, but it is a section",
+            where=origin.of(name),
+            mend=f"Write [{name}] and its values below it",
+        )
+    shared = {"seed": wide.seed, "shards": wide.shards}
+    inherited = {key: value for key, value in shared.items() if key in kind.model_fields}
+    for key in inherited:
+        if key in section:
             raise ConfigError(
-                f"{stage} is {section!r}, but it is a section",
-                where=origin.of(stage),
-                mend=f"Write [{stage}] and its values below it",
+                f"{name}.{key} is the same for all stages",
+                where=origin.of(f"{name}.{key}"),
+                mend=f"Set it for the whole recipe: {key}, not {name}.{key}",
             )
-        shared = {"seed": wide.seed, "shards": wide.shards}
-        inherited = {key: value for key, value in shared.items() if key in kind.model_fields}
-        for key in inherited:
-            if key in section:
-                raise ConfigError(
-                    f"{stage}.{key} is the same for all stages",
-                    where=origin.of(f"{stage}.{key}"),
-                    mend=f"Set it for the whole recipe: {key}, not {stage}.{key}",
-                )
-        configs[stage] = checked(kind, {**as_json(inherited), **section}, origin, stage)
-    return Recipe(path.stem, tuple(overrides), wide, configs, name)
+    return checked(kind, {**as_json(inherited), **section}, origin, name)
 
 
 @dataclass(frozen=True)

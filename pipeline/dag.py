@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from stages.align import ALIGN
-from stages.base import Stage, table_of
+from stages.base import Read, Stage, StageConfig, table_of
 from stages.fetch import FETCH
 from stages.index_aliases import INDEX_ALIASES
 from stages.link import LINK
@@ -29,6 +30,24 @@ DAG: tuple[Stage, ...] = (
 )
 
 
+@dataclass(frozen=True)
+class Node:
+    """A stage with its config: what it reads may hang on that."""
+
+    stage: Stage
+    config: StageConfig
+
+    @property
+    def name(self) -> str:
+        """Name of the step in plans and runs."""
+        return self.stage.name
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """What it reads with this config."""
+        return self.stage.reads_with(self.config)
+
+
 def stage(name: str) -> Stage:
     """Return a stage by name.
 
@@ -41,24 +60,29 @@ def stage(name: str) -> Stage:
     raise unknown("stage", name, [s.name for s in DAG])
 
 
-def writer(table: Table) -> Stage:
-    """Return the stage that writes a table."""
-    return next(s for s in DAG if table in s.writes)
+def writer(table: Table, nodes: Iterable[Node]) -> Node:
+    """Return the one among `nodes` that writes a table."""
+    return next(n for n in nodes if table in n.stage.writes)
 
 
-def parents(child: Stage) -> tuple[Stage, ...]:
-    """Return the stages that a stage reads from, in the order of the DAG."""
+def parents(child: Node, nodes: Iterable[Node]) -> tuple[Node, ...]:
+    """Return those of `nodes` that one of them reads from, in their order."""
     read = {table_of(r).name for r in child.reads}
-    return tuple(s for s in DAG if any(t.name in read for t in s.writes))
+    return tuple(n for n in nodes if any(t.name in read for t in n.stage.writes))
 
 
-def ancestry(target: Stage) -> tuple[Stage, ...]:
-    """Return a stage and everything that it depends on, in the order of the DAG."""
-    needed = {target.name}
-    for candidate in reversed(DAG):
+def ancestry(targets: Collection[Node], nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Return some of `nodes` and everything that they depend on, in their order."""
+    needed = {target.name for target in targets}
+    for candidate in reversed(nodes):
         if candidate.name in needed:
-            needed.update(p.name for p in parents(candidate))
-    return tuple(s for s in DAG if s.name in needed)
+            needed.update(p.name for p in parents(candidate, nodes))
+    return tuple(n for n in nodes if n.name in needed)
+
+
+def wanted(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Return what a plan without a target makes: all but optional stages that nothing reads."""
+    return ancestry([n for n in nodes if not n.stage.optional], nodes)
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:

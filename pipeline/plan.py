@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.config import Recipe
-from pipeline.dag import DAG, ancestry, parents, stage, writer
+from pipeline.dag import Node, ancestry, parents, wanted, writer
 from pipeline.why import Verdict, aged, difference
 from stages.base import Read, Stage, StageConfig, is_whole, table_of
 from storage.artifact import Input, Manifest, Shard, Shards
@@ -37,14 +37,15 @@ class Step:
     """One configured stage in a plan.
 
     Attributes:
+        nodes: All steps of the recipe that it belongs to.
         artifact: The complete artifact that stands for the step; None where it has to be made.
         build: What it is made from; None below the first stale step.
         todo: Shards to make; None where that shows only once the inputs are there.
         last_seconds: What the stage took when it was last made, all shards one after another.
     """
 
-    stage: Stage
-    config: StageConfig
+    node: Node
+    nodes: tuple[Node, ...]
     verdict: Verdict
     reasons: list[str]
     shards: list[Shard]
@@ -53,6 +54,26 @@ class Step:
     todo: list[int] | None = None
     last_seconds: float | None = None
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Name of the step."""
+        return self.node.name
+
+    @property
+    def stage(self) -> Stage:
+        """What it runs."""
+        return self.node.stage
+
+    @property
+    def config(self) -> StageConfig:
+        """With which values."""
+        return self.node.config
+
+    @property
+    def parents(self) -> tuple[Node, ...]:
+        """What it reads from."""
+        return parents(self.node, self.nodes)
 
     @property
     def stale(self) -> bool:
@@ -80,7 +101,7 @@ class RunPlan:
             PlanError: If the plan does not go there.
         """
         for step in self.steps:
-            if step.stage.name == name:
+            if step.name == name:
                 return step
         raise PlanError(
             f"{name} is not part of this plan, which goes to {self.target}",
@@ -109,29 +130,28 @@ def make_plan(
     """
     if to and only:
         raise PlanError("--to and --only exclude each other", mend="Leave one of them out")
-    forced = {stage(name).name for name in force}
+    forced = {recipe.node(name).name for name in force}
     last = only or to
-    target = stage(last) if last else DAG[-1]
-    wanted = ancestry(target) if last else DAG
-    for name in forced - {each.name for each in wanted}:
+    chosen = ancestry([recipe.node(last)], recipe.nodes) if last else wanted(recipe.nodes)
+    target = recipe.node(last) if last else chosen[-1]
+    for name in forced - {each.name for each in chosen}:
         raise PlanError(
             f"--force {name} has no effect: a plan to {target.name} does not go there",
             mend=f"Leave --to out, or name a stage there that depends on {name}",
         )
     previous = previous_steps(recipe.name, warehouse)
     steps: dict[str, Step] = {}
-    for each in wanted:
-        waiting = [p.name for p in parents(each) if p.name in steps and steps[p.name].stale]
-        before = previous_manifest(each, warehouse, previous)
-        config = recipe.configs[each.name]
-        step = Step(each, config, Verdict.CURRENT, [], shards_of(each, config, recipe))
+    for node in chosen:
+        step = Step(node, recipe.nodes, Verdict.CURRENT, [], shards_of(node, recipe))
+        waiting = [p.name for p in step.parents if steps[p.name].stale]
+        before = previous_manifest(node, warehouse, previous)
         if waiting:
-            judge_waiting(step, before, waiting, each.name in forced)
+            judge_waiting(step, before, waiting, node.name in forced)
         else:
-            artifacts = {s.stage.name: s.artifact for s in steps.values() if s.artifact}
-            judge(step, before, warehouse, artifacts, each.name in forced)
-        step.last_seconds = last_seconds(each, before, warehouse)
-        steps[each.name] = step
+            artifacts = {s.name: s.artifact for s in steps.values() if s.artifact}
+            judge(step, before, warehouse, artifacts, node.name in forced)
+        step.last_seconds = last_seconds(node.stage, before, warehouse)
+        steps[node.name] = step
     plan = RunPlan(recipe, target.name, list(steps.values()))
     if only:
         require_only(plan, only)
@@ -140,7 +160,7 @@ def make_plan(
 
 def require_only(plan: RunPlan, only: str) -> None:
     """Check that nothing but one stage is stale."""
-    others = [step.stage.name for step in plan.stale if step.stage.name != only]
+    others = [step.name for step in plan.stale if step.name != only]
     if others:
         raise PlanError(
             f"{only} depends on {', '.join(others)}, which {'is' if len(others) == 1 else 'are'} "
@@ -149,12 +169,12 @@ def require_only(plan: RunPlan, only: str) -> None:
         )
 
 
-def shards_of(each: Stage, config: StageConfig, recipe: Recipe) -> list[Shard]:
+def shards_of(node: Node, recipe: Recipe) -> list[Shard]:
     """Return the shards that a step is cut into."""
-    if each.pieces is not None:
-        labels = list(each.pieces(config))
+    if node.stage.pieces is not None:
+        labels = list(node.stage.pieces(node.config))
         return [Shard(i, Shards(len(labels)), label) for i, label in enumerate(labels)]
-    cut = recipe.wide.shards.along(each.axis)
+    cut = recipe.wide.shards.along(node.stage.axis)
     return [Shard(index, cut) for index in range(cut.count)]
 
 
@@ -168,12 +188,12 @@ def previous_steps(recipe: str, warehouse: Warehouse) -> dict[str, str]:
 
 
 def previous_manifest(
-    each: Stage, warehouse: Warehouse, previous: Mapping[str, str]
+    node: Node, warehouse: Warehouse, previous: Mapping[str, str]
 ) -> Manifest | None:
-    """Return how the stage was last made for a recipe; None where it never was, or was pruned."""
-    if each.name not in previous:
+    """Return how the step was last made for a recipe; None where it never was, or was pruned."""
+    if node.name not in previous:
         return None
-    artifact = warehouse.named(previous[each.name])
+    artifact = warehouse.named(previous[node.name])
     return artifact.manifest() if artifact.complete else None
 
 
@@ -198,8 +218,9 @@ def build_of(step: Step, artifacts: Mapping[str, Artifact]) -> Build:
     each = step.stage
     inputs: dict[str, Input] = {}
     manifests = {name: artifact.manifest() for name, artifact in artifacts.items()}
-    for read in each.reads:
-        source = writer(table_of(read)).name
+    reads = step.node.reads
+    for read in reads:
+        source = writer(table_of(read), step.nodes).name
         selected = read.source if isinstance(read, Selection) else None
         content = manifests[source].content(table_of(read).name, selected)
         inputs[read_name(read)] = Input(artifacts[source].name, source, content)
@@ -215,11 +236,11 @@ def build_of(step: Step, artifacts: Mapping[str, Artifact]) -> Build:
     }
     contents = {name: given.content for name, given in inputs.items()}
     digits = fingerprint({**made_from, "inputs": contents, "pieces": pieces})
-    own = [r for r in each.reads if not is_whole(r, each.axis)]
+    own = [r for r in reads if not is_whole(r, each.axis)]
     keys = []
     for shard in step.shards:
         parts = {
-            table_of(r).name: manifests[writer(table_of(r)).name]
+            table_of(r).name: manifests[writer(table_of(r), step.nodes).name]
             .records[shard.index]
             .parts[table_of(r).name]
             .content
@@ -307,4 +328,4 @@ def preflight(steps: Iterable[Step]) -> None:
             try:
                 step.stage.check(step.config)
             except PipelineError as error:
-                raise error.at(step.stage.name) from error
+                raise error.at(step.name) from error

@@ -16,7 +16,6 @@ from typing import Any, Protocol
 import msgspec
 
 from pipeline.code import stage_digest
-from pipeline.dag import parents
 from pipeline.plan import Build, RunPlan, Step, build_of, has_shard
 from pipeline.why import Verdict, libraries
 from stages.base import DAMAGE_CHECK_RECORDS, is_whole, require_sound, table_of
@@ -146,7 +145,7 @@ def finish_step(
     if step.artifact is not None:
         return step.artifact, False
     above = {s.stage.name: s.artifact for s in plan.steps if s.artifact}
-    needed = {p.name: above[p.name] for p in parents(step.stage)}
+    needed = {p.name: above[p.name] for p in step.parents}
     build = step.build = build_of(step, needed)
     name = f"{step.stage.name}/{build.fingerprint}"
     with warehouse.lock(name):
@@ -187,7 +186,7 @@ def make_spec(step: Step, build: Build, artifact: Artifact, workers: int) -> Ste
     """Write down what workers need to know of a step."""
     each = step.stage
     inputs = {}
-    for read in each.reads:
+    for read in step.node.reads:
         name = table_of(read).name
         chosen = read.source if isinstance(read, Selection) else None
         given = build.inputs[f"sources[{chosen}]" if chosen else name]

@@ -95,23 +95,30 @@ class Stage:
         version: Raised when the same config and inputs give other rows.
         config: Class of its config.
         reads: Tables that it reads. A table of its own axis comes one shard at a time unless
-            wrapped in `whole`; a table of another axis always comes in full.
+            wrapped in `whole`; a table of another axis always comes in full. Where they depend on
+            the config, a function of it that returns them.
         writes: Tables that it writes, all of one axis.
         run: Yields pairs of a table and rows of it.
         facts: What counts beside config and inputs: the version of a model, say.
         pieces: For the axis `source`: the raw files by label, each with what it is made from.
         check: Raises an error before anything runs if the config cannot be met on this machine.
+        optional: Part of a plan only where another step reads its tables, or by name.
     """
 
     name: str
     version: int
     config: type[StageConfig]
-    reads: tuple[Read, ...]
+    reads: tuple[Read, ...] | Callable[[Any], tuple[Read, ...]]
     writes: tuple[Table, ...]
     run: Callable[[Any, Inputs], Iterable[Rows]]
     facts: Callable[[Any], Mapping[str, Any]] | None = None
     pieces: Callable[[Any], Mapping[str, Mapping[str, Any]]] | None = None
     check: Callable[[Any], None] | None = None
+    optional: bool = False
+
+    def reads_with(self, config: StageConfig) -> tuple[Read, ...]:
+        """Return what the stage reads with a config."""
+        return self.reads(config) if callable(self.reads) else self.reads
 
     @property
     def axis(self) -> Axis:

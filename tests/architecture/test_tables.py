@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from pipeline.config import builtin_recipes, load_recipe
 from pipeline.dag import DAG, parents
 from pipeline.plan import read_name
 from stages.base import Stage, table_of
@@ -49,13 +50,15 @@ def test_a_stage_writes_tables_of_one_axis(stage: Stage) -> None:
     assert (stage.axis == "source") == (stage.pieces is not None)
 
 
-@EACH_STAGE
-def test_a_stage_reads_only_what_an_earlier_one_writes(stage: Stage) -> None:
-    earlier = DAG[: DAG.index(stage)]
-    written = {table.name for s in earlier for table in s.writes}
-    assert {table_of(read).name for read in stage.reads} <= written
-    assert all(parent in earlier for parent in parents(stage))
-    assert len({read_name(read) for read in stage.reads}) == len(stage.reads)
+@pytest.mark.parametrize("recipe", builtin_recipes())
+def test_a_stage_reads_only_what_an_earlier_one_writes(recipe: str) -> None:
+    nodes = load_recipe(recipe).nodes
+    for place, node in enumerate(nodes):
+        earlier = nodes[:place]
+        written = {table.name for n in earlier for table in n.stage.writes}
+        assert {table_of(read).name for read in node.reads} <= written
+        assert all(parent in earlier for parent in parents(node, nodes))
+        assert len({read_name(read) for read in node.reads}) == len(node.reads)
 
 
 @EACH_STAGE

@@ -21,6 +21,7 @@ from pydantic import Field
 
 import pipeline.pool
 from pipeline.config import Recipe, RecipeWide
+from pipeline.dag import Node
 from pipeline.plan import RunPlan, Step, make_plan
 from pipeline.run import StepSpec, execute
 from pipeline.worker import run_shard
@@ -191,7 +192,6 @@ def installed(dag: Sequence[Stage] = DAG) -> Iterator[None]:
     with (
         patch("pipeline.dag.DAG", tuple(dag)),
         patch("pipeline.config.DAG", tuple(dag)),
-        patch("pipeline.plan.DAG", tuple(dag)),
         patch("pipeline.diff.DAG", tuple(dag)),
         patch("pipeline.draw.DAG", tuple(dag)),
         patch("pipeline.why.stage_digest", lambda stage: f"code of {stage.name}"),
@@ -270,15 +270,15 @@ class Mill:
     def recipe(self, **sections: dict[str, Any]) -> Recipe:
         wide = RecipeWide(shards=ShardCounts(**self.shards))
         files = {"letters": [str(self.letters)], "numbers": [str(self.numbers)]}
-        configs = {}
+        nodes = []
         for stage in self.dag:
             values = sections.get(stage.name, {})
             if stage.name == "gather":
                 values = {**files, **values}
             if "shards" in stage.config.model_fields:
                 values = {"shards": wide.shards, **values}
-            configs[stage.name] = stage.config(**values)
-        return Recipe("toy", (), wide, configs)
+            nodes.append(Node(stage, stage.config(**values)))
+        return Recipe("toy", (), wide, tuple(nodes))
 
     def plan(
         self,
