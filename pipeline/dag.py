@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from stages.align import ALIGN
 from stages.base import Read, Stage, StageConfig, table_of
 from stages.fetch import FETCH
+from stages.fetch_benchmarks import FETCH_BENCHMARKS
 from stages.index_aliases import INDEX_ALIASES
 from stages.link import LINK
 from stages.parse_wikidata import PARSE_WIKIDATA
@@ -20,6 +21,7 @@ from storage.table import Table
 
 DAG: tuple[Stage, ...] = (
     FETCH,
+    FETCH_BENCHMARKS,
     PARSE_WIKIDATA,
     PARSE_WIKIPEDIA,
     RECOGNIZE,

@@ -99,6 +99,26 @@ TEMPLATE_REDIRECTS = Table(
     ),
 )
 
+BENCHMARK_FILES = Table(
+    "benchmark_files",
+    "split of a benchmark: the file that holds it",
+    "source",
+    ("benchmark", "split"),
+    (
+        Column("benchmark", TEXT, "name of the benchmark in the recipe"),
+        Column("split", TEXT, "train, dev or test"),
+        Column("format", TEXT, "format that its records are read by: docred, opennre, ..."),
+        Column("file", TEXT, "name of the copy that is kept beside the parts"),
+        Column("name", TEXT, "name of the file as it was given, without folders"),
+        Column("bytes", ID, "size of the file"),
+        Column("sha256", TEXT, "checksum of the file"),
+        Column("documents", ID, "records that were read, each of them checked"),
+        Column("relations", texts(), "names of the relations that occur, sorted"),
+        Column("licence", TEXT, "licence, as its publisher states it"),
+    ),
+    identity=("benchmark", "split", "format", "sha256"),
+)
+
 PAGES = Table(
     "pages",
     "article: a page of namespace 0 that is no redirect",
@@ -381,6 +401,7 @@ TABLES: dict[str, Table] = {
         SOURCES,
         SITE,
         TEMPLATE_REDIRECTS,
+        BENCHMARK_FILES,
         ITEMS,
         ITEM_REDIRECTS,
         PROPERTIES,
