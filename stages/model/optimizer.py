@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR
 
 Schedule = Literal["linear", "constant", "cosine"]
 # So many steps in, Adam's bias correction is 1 in fp32, and fp32 still counts single steps.
@@ -42,7 +42,8 @@ def make_optimizer(
             decay = weight_decay if parameter.ndim > 1 else 0.0
             groups.setdefault((rate, decay), []).append(parameter)
     parameters: list[dict[str, Any]] = [
-        {"params": own, "lr": rate, "weight_decay": decay} for (rate, decay), own in groups.items()
+        {"params": own, "lr": rate, "highest_lr": rate, "weight_decay": decay}
+        for (rate, decay), own in groups.items()
     ]
     fused = all(p.is_floating_point() for own in groups.values() for p in own)
     optimizer = AdamW(parameters, lr=learning_rate, eps=epsilon, fused=fused)
@@ -68,25 +69,25 @@ def begin_late(optimizer: AdamW) -> None:
             }
 
 
-def make_schedule(
-    optimizer: AdamW, *, schedule: Schedule, warmup_steps: int, total_steps: int
-) -> LambdaLR:
-    """Return a scheduler: a linear warm-up from 0, then a linear or cosine way to 0, or none.
+def set_rates(
+    optimizer: AdamW, step: int, *, schedule: Schedule, warmup_steps: int, total_steps: int
+) -> None:
+    """Set the learning rates of update `step`, counted from 0.
 
-    Step it once for each update. A run that stops before `total_steps` stops at a rate above 0.
+    A linear warm-up from 0, then a linear or cosine way to 0 at `total_steps`, or none. A run that
+    stops earlier stops at a rate above 0.
     """
-
-    def factor(step: int) -> float:
-        if step < warmup_steps:
-            return step / warmup_steps
-        if schedule == "constant":
-            return 1.0
+    if step < warmup_steps:
+        factor = step / warmup_steps
+    else:
         left = max(0.0, (total_steps - step) / max(1, total_steps - warmup_steps))
-        if schedule == "linear":
-            return left
-        return 0.5 * (1.0 + float(torch.cos(torch.tensor(torch.pi * (1.0 - left)))))
-
-    return LambdaLR(optimizer, factor)
+        factor = {
+            "constant": 1.0,
+            "linear": left,
+            "cosine": 0.5 * (1.0 + math.cos(math.pi * (1.0 - left))),
+        }[schedule]
+    for group in optimizer.param_groups:
+        group["lr"] = group["highest_lr"] * factor
 
 
 def clip(parameters: Iterable[nn.Parameter], most: float) -> Tensor:

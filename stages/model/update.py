@@ -10,6 +10,7 @@ Contrastive Learning Batch Size under Memory Limited Setup", RepL4NLP 2021.)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
@@ -60,20 +61,28 @@ class Part:
     alone: bool = False
 
 
-def back_propagate(parts: Sequence[Part], device: torch.device) -> dict[str, float]:
+def back_propagate(
+    parts: Sequence[Part],
+    device: torch.device,
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> dict[str, float]:
     """Add the gradients of an update to `.grad` and return the mean of each loss.
 
     What is added is this process's share: `exchange` averages it over the processes.
+
+    Args:
+        autocast: Makes the context in which micro-batches are encoded; losses are taken outside.
     """
     told: dict[str, Tensor] = {}
     for part in parts:
         counts = {name: total_count(n, device) for name, n in part.counts.items()}
         cached = part.pooled is not None and not part.alone and len(part.micros) > 1
-        ahead = pool_gradients(part, told, device) if cached else []
+        ahead = pool_gradients(part, told, device, autocast) if cached else []
         for index, micro in enumerate(part.micros):
             if cached:
                 restore(ahead[index].random, device)
-            output = part.forward(micro)
+            with autocast():
+                output = part.forward(micro)
             paid = within(part, output, counts, told, device)
             if cached:
                 paid = paid + handed_on(output.rows, ahead[index].gradients)
@@ -93,11 +102,16 @@ class Ahead(NamedTuple):
     gradients: Rows
 
 
-def pool_gradients(part: Part, told: dict[str, Tensor], device: torch.device) -> list[Ahead]:
+def pool_gradients(
+    part: Part,
+    told: dict[str, Tensor],
+    device: torch.device,
+    autocast: Callable[[], AbstractContextManager[object]],
+) -> list[Ahead]:
     """Encode all micro-batches without a graph and return the gradient of each row."""
     assert part.pooled is not None
     randoms, found = [], []
-    with torch.no_grad():
+    with torch.no_grad(), autocast():
         for micro in part.micros:
             randoms.append(remember(device))
             found.append(part.forward(micro).rows)

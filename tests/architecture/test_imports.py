@@ -24,6 +24,7 @@ DOORS = {
     "rich": ("flows",),
     "spacy": ("stages.ner",),
     "torch": ("stages.model", "stages.objectives"),
+    "accelerate": ("stages.model.loop",),
     "mwparserfromhell": ("stages.wiki",),
     "zstandard": ("stages.wiki",),
     "duckdb": ("storage.catalog",),

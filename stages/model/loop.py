@@ -1,0 +1,235 @@
+"""The loop that every training goes through: pre-training, fine-tuning, learning order.
+
+What an update is made of is a function of its number alone, so a run goes on from a checkpoint
+wherever it was stopped. The loop knows nothing of relations.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from stages.model import checkpoint
+from stages.model.gather import rank, world_size
+from stages.model.meter import Meter, Work
+from stages.model.optimizer import Schedule, clip, make_optimizer, set_rates
+from stages.model.update import Part, back_propagate, exchange
+from storage.errors import PassingError, StageError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+Precision = Literal["fp32", "bf16"]
+
+
+class Update(Protocol):
+    """What one update is made of."""
+
+    parts: Sequence[Part]
+    work: Work
+
+    def names(self) -> Sequence[str]:
+        """Return the examples of this process, to say where a loss went wrong."""
+
+
+class Course(Protocol):
+    """What a training goes through."""
+
+    steps: int
+
+    def update(self, step: int) -> Update:
+        """Return update `step`, counted from 0; a function of that number alone."""
+
+    def after(self, step: int) -> dict[str, float]:
+        """Do what is due after `step` updates, such as an evaluation; return values to log.
+
+        It is called by every process, in evaluation and training mode as the course sets it.
+        """
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How a model is stepped.
+
+    Attributes:
+        learning_rate: Highest rate.
+        warmup_steps: Updates until it is reached.
+        schedule: Its way down, to 0 at `total_steps`.
+        total_steps: Updates that the schedule is laid out for.
+        clip_norm: Largest norm of all gradients together.
+        precision: fp32, or bf16 for what autocast takes in half precision.
+        checkpoint_minutes: Time between checkpoints.
+        log_every: Updates between lines of the log.
+    """
+
+    learning_rate: float
+    total_steps: int
+    warmup_steps: int = 0
+    schedule: Schedule = "linear"
+    weight_decay: float = 0.0
+    epsilon: float = 1e-8
+    bias_correction: bool = False
+    learning_rates: dict[str, float] | None = None
+    clip_norm: float = 1.0
+    precision: Precision = "fp32"
+    checkpoint_minutes: float = 10.0
+    log_every: int = 1
+
+
+class Stopped(Exception):  # noqa: N818 (it is no error: somebody asked for it)
+    """A training was asked to stop and has saved where it stands."""
+
+
+def begin(settings: LoopSettings, processes: int) -> Accelerator:
+    """Return the accelerator of this run, after looking whether it is what was asked for.
+
+    Raises:
+        StageError: If the number of processes is another: the launcher did not form a group.
+    """
+    from accelerate import Accelerator
+
+    precision = "bf16" if settings.precision == "bf16" else "no"
+    accelerator = Accelerator(mixed_precision=precision)
+    if accelerator.num_processes != processes:
+        raise StageError(
+            f"{processes} processes were asked for, and {accelerator.num_processes} train together",
+            mend="Use `relmill launch`, which sets what Accelerate needs to form a group",
+        )
+    return accelerator
+
+
+def train(
+    model: nn.Module,
+    course: Course,
+    settings: LoopSettings,
+    accelerator: Accelerator,
+    folder: Path,
+    report: Callable[[int, dict[str, float]], None] | None = None,
+) -> None:
+    """Train a model to the end of its course, going on from the newest checkpoint.
+
+    Args:
+        folder: Survives a crash; holds `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
+        report: Told of every logged line, on rank 0.
+
+    Raises:
+        Stopped: On SIGTERM, after the update under way, with a checkpoint written.
+        StageError: If a loss is not finite; the last checkpoint is kept and the batch named.
+        PassingError: If memory runs out.
+    """
+    device = accelerator.device
+    model.to(device)
+    optimizer = make_optimizer(
+        model,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        epsilon=settings.epsilon,
+        bias_correction=settings.bias_correction,
+        learning_rates=settings.learning_rates,
+    )
+    checkpoints = folder / "checkpoints"
+    step = checkpoint.resume(checkpoints, model, optimizer, device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    with Watch() as watch, Meter(folder / f"rank-{rank()}", step, name) as meter:
+        saved = time.monotonic()
+        while step < course.steps:
+            set_rates(
+                optimizer,
+                step,
+                schedule=settings.schedule,
+                warmup_steps=settings.warmup_steps,
+                total_steps=settings.total_steps,
+            )
+            update = course.update(step)
+            values = one_update(model, update, optimizer, settings, accelerator)
+            step += 1
+            meter.work(update.work)
+            values |= course.after(step)
+            if step % settings.log_every == 0 or step == course.steps:
+                row = meter.line(step, values)
+                if report is not None and rank() == 0:
+                    report(step, row)
+            stop = watch.asked(device)
+            if stop or time.monotonic() - saved > 60 * settings.checkpoint_minutes:
+                checkpoint.save(checkpoints, step, model, optimizer, device)
+                saved = time.monotonic()
+            if stop:
+                raise Stopped(f"stopped after {step:,} of {course.steps:,} updates")
+        checkpoint.save(checkpoints, step, model, optimizer, device)
+
+
+def one_update(
+    model: nn.Module,
+    update: Update,
+    optimizer: AdamW,
+    settings: LoopSettings,
+    accelerator: Accelerator,
+) -> dict[str, float]:
+    """Step the model once and return the losses, the norm of the gradient, and the rate."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    try:
+        told = back_propagate(update.parts, accelerator.device, accelerator.autocast)
+    except torch.OutOfMemoryError as error:
+        raise PassingError(
+            f"out of memory with {update.work.tokens:,} tokens in an update: "
+            f"{str(error).splitlines()[0]}",
+            mend="Lower micro_tokens: micro-batches get smaller, what is learnt stays the same",
+        ) from error
+    exchange(parameters)
+    norm = clip(parameters, settings.clip_norm)
+    require_finite(told, norm, update)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    total = {f"loss/{name}": value for name, value in told.items()}
+    rate = max(group["lr"] for group in optimizer.param_groups)
+    return {**total, "gradient_norm": norm.item(), "learning_rate": rate}
+
+
+def require_finite(told: dict[str, float], norm: Tensor, update: Update) -> None:
+    """Check that an update can be taken.
+
+    Raises:
+        StageError: If a loss or the gradient is not finite, before any weight changed.
+    """
+    wrong = [name for name, value in told.items() if not math.isfinite(value)]
+    if wrong or not torch.isfinite(norm):
+        names = update.names()
+        some = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
+        raise StageError(
+            f"{wrong[0] if wrong else 'the gradient'} is not finite; the update holds {some}",
+            mend="The last checkpoint is kept. Lower learning_rate, or look at these examples",
+        )
+
+
+class Watch:
+    """Looks for SIGTERM, which asks a training to save and stop."""
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def __enter__(self) -> Watch:
+        self._before = signal.signal(signal.SIGTERM, self._notice)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+
+    def _notice(self, *_: object) -> None:
+        self._came = True
+
+    def asked(self, device: torch.device) -> bool:
+        """Whether any process of the run was asked to stop; all hear the same."""
+        if world_size() == 1:
+            return self._came
+        flag = torch.tensor([int(self._came)], device=device)
+        torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
+        return bool(flag.item())
