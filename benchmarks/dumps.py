@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import zstandard
 
 from benchmarks.entity_loop import read_line
 from stages.wiki.compression import open_dump
@@ -176,15 +177,27 @@ def repeated(folder: Path, times: int) -> Path:
 
 def repeated_lines(folder: Path, times: int) -> Path:
     """Write the real head of a Wikidata dump several times, each time with other item ids."""
-    path = folder / f"head-{times}.json.bz2"
-    with open_dump(DATA / HEAD) as stream, bz2.open(path, "wb", 1) as file:
+    path = folder / f"head-{times}.json.zst"
+    packed = zstandard.ZstdCompressor(level=1)
+    with (
+        open_dump(DATA / HEAD) as stream,
+        path.open("wb") as file,
+        packed.stream_writer(file) as out,
+    ):
         lines = [record.data for record in entity_records(stream, HEAD)]
-        file.write(b"[\n")
+        out.write(b"[\n")
         for n in range(times):
             for m, line in enumerate(lines):
                 qid = b'"id":"Q%d"' % (n * BLOCK + m + 1)
-                file.write(re.sub(rb'"id":"Q\d+"', qid, line, count=1) + b",\n")
-        file.write(b"]\n")
+                out.write(re.sub(rb'"id":"Q\d+"', qid, line, count=1) + b",\n")
+        out.write(b"]\n")
+    return path
+
+
+def one_entity(folder: Path) -> Path:
+    """Write a Wikidata dump with next to nothing in it."""
+    path = folder / "one.json"
+    path.write_text('[\n{"type":"item","id":"Q1","labels":{}}\n]\n')
     return path
 
 
@@ -205,12 +218,11 @@ def parquet(rounds: int, peers: str, folder: Path) -> None:
 
     Whole commands with their start-up; of the peers one worker, and no templates expanded.
     """
-    dump, empty = repeated(folder, 8), folder / "empty.json"
-    empty.write_text("[\n]\n")
+    dump, one = repeated(folder, 8), one_entity(folder)
     attempts = iter(range(1000))
 
     def ours() -> float:
-        return child_seconds(*build(folder / f"root-{next(attempts)}", (dump, empty), 1))
+        return child_seconds(*build(folder / f"root-{next(attempts)}", (dump, one), 1))
 
     def peer(script: str) -> float:
         return child_seconds(peers, "-c", script, str(dump), str(folder / f"p{next(attempts)}"))
@@ -225,31 +237,36 @@ def parquet(rounds: int, peers: str, folder: Path) -> None:
 
 
 def memory(rounds: int, peers: str, folder: Path) -> None:
-    """Peak memory of the workers while dumps grow and shards do not."""
+    """Peak memory of the workers: dumps grow and shards do not, then a single shard grows."""
     for times in (2, 8, 32):
         pages, items = repeated(folder, times), repeated_lines(folder, times)
-        root = folder / f"memory-{times}"
-        for stage in ("parse_wikipedia", "parse_wikidata"):
-            command = build(root, (pages, items), times, "--to", stage, "--workers", "1")
-            child_seconds(*command)
-        for stage in ("fetch", "parse_wikipedia", "parse_wikidata"):
-            found = root.glob(f"artifacts/{stage}/*/records/*.json")
-            peak = max(json.loads(path.read_text())["peak_mb"] for path in found)
-            print(
-                f"peak memory, dumps {times:2} times the slice  {stage:16} {peak:5} MB", flush=True
-            )
+        print_peaks(folder, (pages, items), times, f"dumps {times:2} times the slice")
+    for times, lines in ((8, 100), (32, 800)):
+        dumps = repeated(folder, times), repeated_lines(folder, lines)
+        size = times * len(bz2.decompress((DATA / SLICE).read_bytes())) >> 20
+        what = f"one shard of {size} MB XML, {lines * 38 // 10} MB JSON"
+        print_peaks(folder, dumps, 1, what)
+
+
+def print_peaks(folder: Path, dumps: tuple[Path, Path], shards: int, what: str) -> None:
+    """Make the tables of two dumps, and print the most that a worker of each stage took."""
+    root = Path(tempfile.mkdtemp(dir=folder))
+    for stage in ("parse_wikipedia", "parse_wikidata"):
+        child_seconds(*build(root, dumps, shards, "--to", stage, "--workers", "1"))
+    for stage in ("fetch", "parse_wikipedia", "parse_wikidata"):
+        found = root.glob(f"artifacts/{stage}/*/records/*.json")
+        peak = max(json.loads(path.read_text())["peak_mb"] for path in found)
+        print(f"peak memory, {what:40} {stage:16} {peak:5} MB", flush=True)
 
 
 def workers(rounds: int, peers: str, folder: Path) -> None:
     """Wall time of parse_wikipedia with one worker and with two."""
-    empty = folder / "empty.json"
-    empty.write_text("[\n]\n")
     dump = repeated(folder, 16)
     took = {1: float("inf"), 2: float("inf")}
     for attempt in range(rounds):
         for number in took:
             root = folder / f"workers-{number}-{attempt}"
-            dumps = (dump, empty)
+            dumps = (dump, one_entity(folder))
             child_seconds(*build(root, dumps, 16, "--to", "fetch", "--workers", "1"))
             words = ("--only", "parse_wikipedia", "--workers", str(number))
             began = time.monotonic()

@@ -16,7 +16,6 @@ from itertools import groupby
 from pathlib import Path
 
 import msgspec
-import pyarrow as pa
 
 from pipeline.dag import stage as stage_named
 from pipeline.run import StepSpec
@@ -25,7 +24,7 @@ from storage.artifact import Manifest, Part, PartRecord, Shard, StoredFile, sour
 from storage.aside import read_json
 from storage.errors import PassingError, PipelineError, SchemaError, StageError
 from storage.fingerprint import file_digest
-from storage.tables import TABLES
+from storage.runs import SortedRows
 from storage.warehouse import Artifact, Warehouse
 
 WHOLE_MEMORY = "6GB"
@@ -119,29 +118,32 @@ def write_parts(
 ) -> dict[str, Part]:
     """Run the stage and write what it yields, a part a table.
 
-    The rows of a sharded table are held until the end, because they are sorted then; those of a
-    `whole` table may be larger than memory and stream to their file.
+    The rows of a sharded table are gathered until the end, because they are sorted then; those of
+    a `whole` table stream to their file.
 
     Raises:
         SchemaError: If the stage yields rows of a table that it does not write.
     """
     parts: dict[str, Part] = {}
-    held: dict[str, list[pa.RecordBatch]] = {table.name: [] for table in stage.writes}
+    shard = inputs.shard.index
+    written = {table.name: table for table in stage.writes}
+    gathered = SortedRows(inputs.scratch)
     for name, rows in groupby(stage.run(config, inputs), key=lambda row: row[0].name):
-        if name not in held or name in parts:
+        if name not in written or name in parts:
             raise SchemaError(
                 f"{stage.name} yields rows of {name} "
                 + ("in two runs" if name in parts else "and does not write that table"),
                 mend="Name the table in `writes`; yield the rows of a whole table in one run",
             )
+        batches = (batch for _, batch in rows)
         if stage.axis == "whole":
-            stream = (batch for _, batch in rows)
-            parts[name] = artifact.put_part(TABLES[name], inputs.shard.index, stream)
+            parts[name] = artifact.put_part(written[name], shard, batches)
         else:
-            held[name].extend(batch for _, batch in rows)
-    for name, batches in held.items():
+            for batch in batches:
+                gathered.add(written[name], batch)
+    for name, table in written.items():
         if name not in parts:
-            parts[name] = artifact.put_part(TABLES[name], inputs.shard.index, batches)
+            parts[name] = artifact.put_sorted(table, shard, gathered)
     return parts
 
 

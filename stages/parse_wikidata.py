@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,13 +12,30 @@ import pyarrow.compute as pc
 
 from stages.base import Inputs, Rows, ShardCounts, Share, Stage, StageConfig, runtime
 from stages.raw import file_names, shard_records
-from storage.lookup import Array, pair_keys, write_lookup
+from storage.lookup import Array, pair_keys, write_sorted_lookup
+from storage.runs import SortedRows
+from storage.table import Column, Table
 from storage.tables import ITEM_REDIRECTS, ITEMS, LITERALS, PROPERTIES, SITE, SOURCES, TRIPLES
 
 if TYPE_CHECKING:
     from stages.wiki.wikidata import EntityRows
 
 ROWS_AT_ONCE = 20_000
+
+STATEMENTS_HELD = 16 << 20
+"""Bytes of statements for the lookup that are held in memory, beside the rows of the tables."""
+
+STATED = Table(
+    "statement_keys",
+    "statement between two items",
+    "item",
+    ("key", "value"),
+    (
+        Column("key", pa.uint64(), "head and tail as `pair_keys` has them"),
+        Column("value", pa.uint64(), "number of the PID times two, plus one where deprecated"),
+    ),
+)
+"""What the lookup is made of; never stored as a table."""
 
 
 class ParseWikidataConfig(StageConfig):
@@ -46,7 +64,7 @@ def parse_wikidata(config: ParseWikidataConfig, inputs: Inputs) -> Iterator[Rows
 
     site = inputs.rows(SITE).to_pylist()[0]
     reader = EntityReader(site["language"], site["dbname"])
-    statements = StatementLookup()
+    statements = StatementLookup(inputs.scratch)
     cut = config.shards.along("item")
     file_name = file_names(inputs, "wikidata")
     known: set[str] = set()
@@ -99,31 +117,36 @@ def flushed(rows: EntityRows, statements: StatementLookup, inputs: Inputs) -> It
 class StatementLookup:
     """Gathers the item-valued statements of a shard, to be kept as a lookup by (head, tail)."""
 
-    def __init__(self) -> None:
-        self._keys: list[Array] = []
-        self._values: list[Array] = []
+    def __init__(self, scratch: Path) -> None:
+        self._rows = SortedRows(scratch, held=STATEMENTS_HELD)
 
     def add(self, triples: pa.RecordBatch) -> None:
         """Add the statements of a batch that have an item."""
         known = triples.filter(pc.is_valid(triples["tail_qid"]))
         deprecated = np.asarray(pc.equal(known["rank"], "deprecated").cast(pa.uint64()))
-        self._keys.append(pair_keys(numbers(known["head_qid"]), numbers(known["tail_qid"])))
-        self._values.append(numbers(known["pid"]) << np.uint64(1) | deprecated)
+        keys = pair_keys(numbers(known["head_qid"]), numbers(known["tail_qid"]))
+        values = numbers(known["pid"]) << np.uint64(1) | deprecated
+        self._rows.add(STATED, pa.RecordBatch.from_arrays([keys, values], schema=STATED.schema))
 
     def write(self, inputs: Inputs) -> None:
         """Keep the lookup, each statement once; values of one pair are in the order of PIDs."""
-        keys = np.concatenate([np.empty(0, np.uint64), *self._keys])
-        values = np.concatenate([np.empty(0, np.uint64), *self._values])
-        order = np.lexsort((values, keys))
-        keys, values = keys[order], values[order]
-        first = np.ones(len(keys), dtype=bool)
-        first[1:] = (keys[1:] != keys[:-1]) | (values[1:] != values[:-1])
-        keys, values = keys[first], values[first]
-        columns = {
-            "pid": (values >> np.uint64(1)).astype(np.uint32),
-            "deprecated": (values & np.uint64(1)).astype(bool),
-        }
-        write_lookup(inputs.keep, f"statements-{inputs.shard.index:05d}", keys, columns)
+        name = f"statements-{inputs.shard.index:05d}"
+        columns = {"pid": np.uint32, "deprecated": np.bool_}
+        write_sorted_lookup(inputs.keep, name, self._stretches(), columns)
+
+    def _stretches(self) -> Iterator[tuple[Array, dict[str, Array]]]:
+        last: Array = np.empty((2, 0), np.uint64)
+        for batch in self._rows.take(STATED):
+            rows = np.stack([np.asarray(column) for column in batch.columns])
+            seen = np.concatenate([last, rows], axis=1)
+            new = np.ones(seen.shape[1], dtype=bool)
+            new[1:] = (seen[:, 1:] != seen[:, :-1]).any(axis=0)
+            keys, values = rows[:, new[last.shape[1] :]]
+            last = rows[:, -1:]
+            yield (
+                keys,
+                {"pid": values >> np.uint64(1), "deprecated": values & np.uint64(1)},
+            )
 
 
 def numbers(ids: pa.Array) -> Array:

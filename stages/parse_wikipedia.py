@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stages.wiki.page import Hyperlink
     from stages.wiki.site import Site
 
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 64
 
 
 class ParseWikipediaConfig(StageConfig):

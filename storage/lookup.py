@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +49,42 @@ def write_lookup(
     np.save(place(f"{name}.key.npy"), keys[order])
     for column, array in values.items():
         np.save(place(f"{name}.{column}.npy"), array[order])
+
+
+def write_sorted_lookup(
+    place: Callable[[str], Path],
+    name: str,
+    stretches: Iterable[tuple[Keys, Mapping[str, Array]]],
+    columns: Mapping[str, npt.DTypeLike],
+) -> None:
+    """Write a lookup that is larger than memory; the same bytes as `write_lookup`.
+
+    Args:
+        place: Gives the path of a file to be kept.
+        stretches: Keys and their values, a stretch at a time, the keys ascending.
+        columns: Type of each value.
+    """
+    types = {"key": np.dtype(np.uint64)} | {c: np.dtype(t) for c, t in columns.items()}
+    with ExitStack() as stack:
+        paths = {column: place(f"{name}.{column}.npy") for column in types}
+        files = {column: stack.enter_context(path.open("wb")) for column, path in paths.items()}
+        for column, file in files.items():
+            _write_header(file, types[column], 0)
+        count = 0
+        for keys, values in stretches:
+            for column, array in {"key": keys, **values}.items():
+                files[column].write(array.astype(types[column], copy=False).tobytes())
+            count += len(keys)
+        for column, file in files.items():
+            file.seek(0)
+            _write_header(file, types[column], count)
+
+
+def _write_header(file: BinaryIO, kind: np.dtype[Any], count: int) -> None:
+    """Write what stands before the values of an `.npy` file; it is as long for any count."""
+    described = np.lib.format.dtype_to_descr(kind)
+    header = {"descr": described, "fortran_order": False, "shape": (count,)}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 class Lookup:

@@ -18,9 +18,8 @@ from storage.artifact import Manifest, Part, PartRecord
 from storage.aside import link_or_copy, read_json, write_json, written_aside
 from storage.errors import ConfigError, MissingArtifactError, SchemaError
 from storage.fingerprint import file_digest, fingerprint
+from storage.runs import ROW_GROUP, SortedRows, fitted
 from storage.table import FORMAT, Table
-
-ROW_GROUP = 64 * 1024
 
 
 class Warehouse:
@@ -176,16 +175,30 @@ class Artifact:
     def put_part(self, table: Table, shard: int, batches: Iterable[pa.RecordBatch]) -> Part:
         """Write the rows of one shard, whole or not at all.
 
-        Rows are sorted by the table's key, except those of a `whole` table: they may be larger
-        than memory, so they are written as they come and must come in order.
+        Rows are sorted by the table's key, except those of a `whole` table: they are written as
+        they come and must come in order.
 
         Raises:
             SchemaError: If rows do not fit the schema, or come out of order.
             PassingError: If the file cannot be written.
         """
+        if table.axis == "whole":
+            return self._put(table, shard, in_order(table, batches))
+        rows = SortedRows(self.scratch(shard))
+        for batch in batches:
+            rows.add(table, batch)
+        return self.put_sorted(table, shard, rows)
+
+    def put_sorted(self, table: Table, shard: int, rows: SortedRows) -> Part:
+        """Write the rows of one shard that were gathered beside those of other tables.
+
+        Raises:
+            PassingError: If the file cannot be written.
+        """
+        return self._put(table, shard, rows.take(table))
+
+    def _put(self, table: Table, shard: int, batches: Iterable[pa.RecordBatch]) -> Part:
         path = self.part(table.name, shard)
-        if table.axis != "whole":
-            batches = sorted_batches(table, batches)
         with (
             written_aside(path) as aside,
             pq.ParquetWriter(
@@ -193,11 +206,7 @@ class Artifact:
             ) as writer,
         ):
             rows = 0
-            last: tuple[object, ...] | None = None
             for batch in batches:
-                batch = fitted(table, batch)
-                if table.axis == "whole":
-                    last = require_ascending(table, batch, last)
                 writer.write_batch(batch, row_group_size=ROW_GROUP)
                 rows += batch.num_rows
         digest = file_digest(path)
@@ -280,39 +289,17 @@ def write_parquet(rows: pa.Table, file: BinaryIO) -> None:
     pq.write_table(rows, file, compression="zstd")
 
 
-def sorted_batches(table: Table, batches: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch]:
-    """Return the rows sorted by the table's key, in batches of one row group."""
-    rows = pa.Table.from_batches([fitted(table, batch) for batch in batches], table.schema)
-    order = [(name, "ascending") for name in table.key]
-    combined = rows.sort_by(order).combine_chunks()
-    return list(combined.to_batches(max_chunksize=ROW_GROUP))
-
-
-def fitted(table: Table, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the batch in the very schema of its table.
+def in_order(table: Table, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a whole table in its very schema.
 
     Raises:
-        SchemaError: If a column is missing, unknown, of another type, or null where it may not be.
+        SchemaError: If they do not fit it, or come out of order.
     """
-    if batch.schema.names != table.schema.names:
-        raise SchemaError(
-            f"{table.name} has the columns {', '.join(table.schema.names)}, but the rows have "
-            f"{', '.join(batch.schema.names)}",
-            mend="Yield the columns of storage/tables.py in their order",
-        )
-    try:
-        fit = batch if batch.schema.equals(table.schema) else batch.cast(table.schema)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
-        raise SchemaError(
-            f"rows do not fit {table.name}: {error}", mend="See the types in storage/tables.py"
-        ) from error
-    for column in table.columns:
-        if not column.nullable and fit.column(column.name).null_count:
-            raise SchemaError(
-                f"{table.name}.{column.name} is null in {fit.column(column.name).null_count} rows",
-                mend="Drop such rows under a reason, or make the column nullable",
-            )
-    return fit
+    last: tuple[object, ...] | None = None
+    for batch in batches:
+        fit = fitted(table, batch)
+        last = require_ascending(table, fit, last)
+        yield fit
 
 
 def require_ascending(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -120,27 +120,40 @@ class FrameIndex:
             SourceError: If `text` is not such JSON, or was written by a newer relmill.
         """
         try:
-            stored = msgspec.json.decode(text)
-            version = stored["format"]
-            frames = tuple(
-                _frame(numbers)
-                for numbers in stored["frames"]
-                if shard is None or shard in numbers[3:]
-            )
-            index = cls(str(stored["kind"]), str(stored["header"]), frames)
-        except (msgspec.DecodeError, ValueError, KeyError, TypeError) as error:
+            stored = msgspec.json.decode(text, type=_Stored)
+            own = _FRAME if shard is None else _frame_of(shard)
+            frames = tuple(_frame(found) for found in own.finditer(stored.frames))
+        except msgspec.MsgspecError as error:
             raise SourceError(
                 f"the index of a dump's frames cannot be read: {error!r}",
                 mend="Fetch the dump again.",
             ) from error
-        if version != FORMAT:
+        if stored.format != FORMAT:
             raise SourceError(
-                f"the index of a dump's frames has format {version!r}, known is {FORMAT}",
+                f"the index of a dump's frames has format {stored.format!r}, known is {FORMAT}",
                 mend="Fetch the dump again with this relmill.",
             )
-        return index
+        return cls(stored.kind, stored.header, frames)
 
 
-def _frame(numbers: Sequence[int]) -> Frame:
-    offset, length, records, *shards = numbers
-    return Frame(offset, length, tuple(shards), records)
+class _Stored(msgspec.Struct):
+    """An index as JSON; its frames, a million in a large dump, are not made into objects."""
+
+    format: int
+    kind: str
+    header: str
+    frames: msgspec.Raw
+
+
+_FRAME = re.compile(rb"\[(\d+),(\d+),(\d+)((?:,\d+)+)\]")
+
+
+def _frame_of(shard: int) -> re.Pattern[bytes]:
+    """Return what finds the frames that hold records of a shard."""
+    return re.compile(rb"\[(\d+),(\d+),(\d+)((?:,\d+)*,%d(?:,\d+)*)\]" % shard)
+
+
+def _frame(found: re.Match[bytes]) -> Frame:
+    offset, length, records, shards = found.groups()
+    numbers = tuple(int(number) for number in shards[1:].split(b","))
+    return Frame(int(offset), int(length), numbers, int(records))

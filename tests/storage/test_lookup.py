@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.lookup import Lookup, pair_keys, text_key, text_keys, write_lookup
+from storage.lookup import (
+    Lookup,
+    pair_keys,
+    text_key,
+    text_keys,
+    write_lookup,
+    write_sorted_lookup,
+)
 
 
 def written(folder: Path, keys: list[int], values: list[int]) -> Lookup:
@@ -45,6 +52,24 @@ def test_a_lookup_answers_as_a_dict_of_lists(
         lookup = written(Path(folder), [k for k, _ in pairs], [v for _, v in pairs])
         assert len(lookup) == len(pairs)
         assert found(lookup, asked) == [oracle.get(key, []) for key in asked]
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 1000])
+def test_a_lookup_that_comes_in_stretches_has_the_bytes_of_one_that_comes_whole(
+    tmp_path: Path, count: int
+) -> None:
+    keys = np.arange(count, dtype=np.uint64) // 3
+    values = {"pid": np.arange(count, dtype=np.uint32), "deprecated": keys % 2 == 1}
+    write_lookup(lambda name: tmp_path / name, "whole", keys, values)
+    stretches = [
+        (keys[start : start + 300], {c: v[start : start + 300] for c, v in values.items()})
+        for start in range(0, count, 300)
+    ]
+    columns = {"pid": np.uint32, "deprecated": bool}
+    write_sorted_lookup(lambda name: tmp_path / name, "parts", stretches, columns)
+    for column in ("key", *columns):
+        whole = (tmp_path / f"whole.{column}.npy").read_bytes()
+        assert (tmp_path / f"parts.{column}.npy").read_bytes() == whole
 
 
 def test_the_values_are_mapped_and_not_read(tmp_path: Path) -> None:

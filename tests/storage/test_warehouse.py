@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from storage.aside import read_json
 from storage.errors import ConfigError, MissingArtifactError, SchemaError
 from storage.fingerprint import file_digest
+from storage.runs import fitted
 from storage.table import FORMAT
 from storage.tables import PAGES, TABLES
-from storage.warehouse import Artifact, Warehouse, fitted, read_part
+from storage.warehouse import Artifact, Warehouse, read_part
 from tests.storage import made
 from tests.storage.made import FILES, NAMES, STREAM
 
