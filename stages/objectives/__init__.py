@@ -1,0 +1,1 @@
+"""What is paid for in pre-training: one file an objective."""
