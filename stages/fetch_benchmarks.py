@@ -10,24 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from stages.base import Inputs, Rows, Stage, StageConfig, runtime
 from storage.errors import ConfigError, SourceError
 from storage.fingerprint import file_digest, fingerprint
 from storage.tables import BENCHMARK_FILES
 
-FormatName = Literal[
-    "docred",
-    "erica",
-    "opennre",
-    "arnor",
-    "tacred",
-    "semeval",
-    "scibert",
-    "fewrel",
-    "jsonl",
-]
 Split = Literal["train", "dev", "test"]
 SAMPLE = re.compile(r"sample:(\d+)")
 NONE = "none-0"
@@ -52,11 +41,22 @@ class File(StageConfig):
 class Benchmark(StageConfig):
     """One benchmark. What a known name leaves out is filled in: see `PRESETS`."""
 
-    format: FormatName | None = Field(None, description="format of its files")
+    format: str | None = Field(
+        None,
+        description="format of its files: "
+        "docred, erica, opennre, arnor, tacred, semeval, scibert, fewrel or jsonl",
+    )
     files: dict[Split, str | File] = Field(
         {}, description="path or URL of each split, train, dev and test; or {path, sha256}"
     )
     licence: str | None = Field(None, description="licence, as the publisher states it")
+
+    @field_validator("format")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        from stages.annotated import known_format
+
+        return None if name is None else known_format(name)
 
 
 class FetchBenchmarksConfig(StageConfig):

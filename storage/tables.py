@@ -36,6 +36,17 @@ MENTION_SPAN = pa.struct(
 )
 
 
+LABEL = pa.struct(
+    [
+        pa.field("head_entity", ORDINAL, nullable=False),
+        pa.field("tail_entity", ORDINAL, nullable=False),
+        pa.field("relation", TEXT, nullable=False),
+        pa.field("evidence", pa.list_(pa.field("item", ORDINAL, nullable=False))),
+        pa.field("noisy", pa.bool_()),
+    ]
+)
+
+
 def texts() -> pa.DataType:
     """Type of a list of strings."""
     return pa.list_(pa.field("item", TEXT, nullable=False))
@@ -296,7 +307,7 @@ MENTIONS = Table(
         END,
         Column("surface", TEXT, "the words themselves"),
         Column("type", TEXT, "entity type that the NER model gave; null without one", True),
-        Column("source", TEXT, "ner, hyperlink or title: what the mention was found by"),
+        Column("source", TEXT, "ner, hyperlink, title or gold: what the mention was found by"),
     ),
 )
 
@@ -351,7 +362,7 @@ LINKS = Table(
         START,
         END,
         Column("qid", TEXT, "item that the mention names"),
-        Column("method", TEXT, "hyperlink, title, page (named before on the page) or alias"),
+        Column("method", TEXT, "hyperlink, title, page (named before on the page), alias or gold"),
         Column("score", pa.float64(), "how sure the link is, (0, 1]; 1 for hyperlink and title"),
     ),
 )
@@ -387,11 +398,47 @@ TUPLES = Table(
         PAGE_ID,
         Column("head_entity", ORDINAL, "entity of the document that is the head"),
         Column("tail_entity", ORDINAL, "entity of the document that is the tail"),
-        Column("head_qid", TEXT, "item of the head"),
-        Column("tail_qid", TEXT, "item of the tail"),
-        Column("pids", texts(), "relations that statements give the pair, sorted; empty for NA"),
+        Column("head_qid", TEXT, "item of the head; null only in a corpus without QIDs", True),
+        Column("tail_qid", TEXT, "item of the tail; null only in a corpus without QIDs", True),
+        Column(
+            "pids",
+            texts(),
+            "relations of the pair, sorted; empty for NA; an imported corpus may "
+            "have names in place of PIDs",
+        ),
         Column("sentence_distance", ORDINAL, "sentences between the nearest mentions; 0 is same"),
         Column("intra", pa.bool_(), "whether some sentence holds both"),
+    ),
+)
+
+ANNOTATIONS = Table(
+    "annotations",
+    "document of an imported corpus: what its file says beyond the other tables",
+    "page",
+    ("page_id", "document_id"),
+    (
+        Column("document_id", TEXT, "the document"),
+        PAGE_ID,
+        Column("id", TEXT, "id of the document in its file, or its number there"),
+        Column("file", TEXT, "name of that file"),
+        Column(
+            "tokens",
+            pa.list_(pa.field("item", pa.list_(pa.field("item", SPAN, nullable=False)))),
+            "spans of the file's own tokens, by sentence; null where it gives plain text",
+            True,
+        ),
+        Column("names", pa.list_(pa.field("item", texts())), "name of each mention, by entity"),
+        Column(
+            "types",
+            pa.list_(pa.field("item", pa.list_(pa.field("item", TEXT)))),
+            "type of each mention, by entity; null without one",
+        ),
+        Column(
+            "labels",
+            pa.list_(pa.field("item", LABEL, nullable=False)),
+            "labels in the order of the file; null where it has none to give",
+            True,
+        ),
     ),
 )
 

@@ -13,7 +13,7 @@ from stages.annotated.document import Document, Tally
 from stages.annotated.files import Record
 from storage.errors import ConfigError
 
-__all__ = ["FORMATS", "Document", "Format", "format_named", "read"]
+__all__ = ["FORMATS", "Document", "Format", "format_named", "known_format", "read"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,19 @@ def format_named(name: str) -> Format:
         f"there is no format {name!r} of annotated text",
         mend=f"{guess}There are: {', '.join(FORMATS)}",
     )
+
+
+def known_format(name: str) -> str:
+    """Return the name of a format, for a config that is checked with it.
+
+    Raises:
+        ValueError: If there is none of that name, as pydantic expects it.
+    """
+    try:
+        format_named(name)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    return name
 
 
 def read(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -86,16 +87,9 @@ def require_sound(record: Record, document: Document, tally: Tally) -> Document:
             )
     for relation in document.relations:
         require_ordinals(record, document, relation)
-    return Document(
-        document.id,
-        document.title,
-        document.text,
-        document.sentences,
-        document.tokens,
-        document.entities,
-        tuple(distinct(document, tally)),
-        document.split,
-    )
+    for head, tail in document.na or ():
+        require_ordinals(record, document, Relation(head, tail, "no relation"))
+    return replace(document, relations=tuple(distinct(document, tally)))
 
 
 def mention_spans(document: Document) -> Iterator[Span]:

@@ -2,8 +2,9 @@
 
 One JSON array of documents: `title`, `sents` (tokens of each sentence), `vertexSet` (entities, each
 a list of mentions with `sent_id`, `pos` [first, end), `name`, `type`) and, where it is labelled,
-`labels` (`h`, `t`, `r`, `evidence`). Released files hold mentions that overlap, and mentions twice:
-they are kept as they are. Further keys, as `global_pos`, say nothing new and are not read.
+`labels` (`h`, `t`, `r`, `evidence`); then every other pair is NA. Released files hold mentions that
+overlap, and mentions twice: they are kept as they are. Further keys, as `global_pos`, say nothing
+new and are not read.
 Paper: Yao et al., DocRED (ACL 2019), section 2.
 """
 
@@ -52,7 +53,7 @@ class Item(msgspec.Struct):
     title: str
     sents: list[list[str]]
     vertexSet: list[list[VertexMention]]  # noqa: N815
-    labels: list[Label] = []
+    labels: list[Label] | None = None
 
 
 def read(path: Path) -> Iterator[tuple[Record, Document]]:
@@ -69,7 +70,7 @@ def read(path: Path) -> Iterator[tuple[Record, Document]]:
                 label.r,
                 None if label.evidence is None else tuple(label.evidence),
             )
-            for label in item.labels
+            for label in item.labels or ()
         )
         yield (
             record,
@@ -81,6 +82,7 @@ def read(path: Path) -> Iterator[tuple[Record, Document]]:
                 text.flat(),
                 entities,
                 relations,
+                na=() if item.labels is None else None,
             ),
         )
 

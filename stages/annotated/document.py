@@ -87,6 +87,8 @@ class Document:
         sentences: Spans of the text, in order.
         tokens: Spans of the file's own tokens, exact to the code point; empty where the file gives
             a plain text. White space between two tokens belongs to none.
+        na: Ordered pairs that hold no relation, beside relations that say so by name; None where
+            that is every pair without a relation. Empty: nothing is known of other pairs.
         split: Part of the corpus that it belongs to, such as dev; empty where nobody said.
     """
 
@@ -97,6 +99,7 @@ class Document:
     tokens: tuple[Span, ...]
     entities: tuple[Entity, ...]
     relations: tuple[Relation, ...]
+    na: tuple[tuple[int, int], ...] | None = ()
     split: str = ""
 
     def words(self) -> list[list[str]]:

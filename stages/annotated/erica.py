@@ -3,7 +3,8 @@
 As `docred`, without titles, with a QID per mention (`id`), and in one of two states. Before their
 last step `sents` holds words, and `pos` lists every token of every occurrence in a sentence one
 after the other; behind it `tokenized_sents` holds the word pieces of each word, and `pos` is
-[first, end) in words. Word pieces are put together again; [UNK] stays as it stands and is counted.
+[first, end) in words; `na_triple` lists the pairs without a relation, and a pair that stands in a
+held-out set is in neither list. Word pieces are put together again; [UNK] stays as it stands.
 Paper: Qin et al., ERICA (ACL 2021), section 5.1.
 """
 
@@ -34,6 +35,7 @@ class Item(msgspec.Struct):
     labels: list[Label]
     tokenized_sents: list[list[list[str]]] | None = None
     sents: list[list[str]] | None = None
+    na_triple: list[tuple[int, int]] | None = None
 
 
 def read(path: Path) -> Iterator[tuple[Record, Document]]:
@@ -57,6 +59,7 @@ def read(path: Path) -> Iterator[tuple[Record, Document]]:
             text.flat(),
             tuple(entities),
             relations,
+            na=None if item.na_triple is None else tuple(item.na_triple),
         )
         yield record, document
 

@@ -8,7 +8,8 @@
 Offsets count code points from 0, [start, one behind the end]. Needed are `text` and `entities`. An
 entity may have a `type`, a `name` and a Wikidata `id`, a relation `evidence` (ordinals of
 sentences). `sentences` and `tokens` are lists of offsets; without `sentences` the text is one. No
-two mentions may overlap, and `id` may not repeat.
+two mentions may overlap, and `id` may not repeat. Where there are `relations`, every other pair of
+entities counts as NA, unless the line says `"complete": false`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Item(msgspec.Struct, forbid_unknown_fields=True):
 
     text: str
     entities: list[Named]
-    relations: list[Label] = []
+    relations: list[Label] | None = None
+    complete: bool = True
     id: str | None = None
     title: str = ""
     sentences: list[Offsets] | None = None
@@ -84,8 +86,9 @@ def read(path: Path) -> Iterator[tuple[Record, Document]]:
                         label.relation,
                         None if label.evidence is None else tuple(label.evidence),
                     )
-                    for label in item.relations
+                    for label in item.relations or ()
                 ),
+                na=None if item.complete and item.relations is not None else (),
             ),
         )
 

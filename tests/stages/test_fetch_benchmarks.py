@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +18,13 @@ from stages.annotated import FORMATS
 from stages.annotated.presets import PRESETS
 from stages.fetch_benchmarks import (
     FETCH_BENCHMARKS,
+    Benchmark,
     FetchBenchmarksConfig,
-    FormatName,
     check,
     pieces,
     raw_files,
 )
+from stages.import_annotated import ImportAnnotatedConfig
 from storage.artifact import Shard, Shards
 from storage.errors import ConfigError, SourceError
 from storage.tables import BENCHMARK_FILES
@@ -153,8 +155,15 @@ def test_a_split_is_train_dev_or_test() -> None:
         config(semeval={"files": {"valid": "x"}})
 
 
+def test_an_unknown_format_names_the_nearest() -> None:
+    with pytest.raises(ValidationError, match=r"Did you mean docred\?"):
+        config(mine={"format": "docrd", "files": {"dev": "x"}})
+
+
 def test_formats_are_the_readers() -> None:
-    assert set(FormatName.__args__) == set(FORMATS)
+    for config in (Benchmark, ImportAnnotatedConfig):
+        told = config.model_fields["format"].description or ""
+        assert set(re.findall(r"\w+", told.partition(":")[2])) - {"or"} == set(FORMATS)
     assert {preset.format for preset in PRESETS.values()} <= set(FORMATS)
 
 
