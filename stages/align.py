@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import Field
@@ -22,7 +21,6 @@ from stages.base import (
     span_of,
 )
 from storage.lookup import Lookup, pair_keys, text_key
-from storage.spans import Span, holder
 from storage.tables import (
     DOCUMENTS,
     ENTITIES,
@@ -33,6 +31,9 @@ from storage.tables import (
     TRIPLES,
     TUPLES,
 )
+
+if TYPE_CHECKING:
+    from stages.linking.clusters import Entity
 
 PAIRS_AT_ONCE = 200_000
 
@@ -52,17 +53,6 @@ class AlignConfig(StageConfig):
         4, ge=0, description="labels that the pairs of a document of the unit paragraph must have"
     )
     shards: ShardCounts = runtime(ShardCounts(), description="set by the recipe's own `shards`")
-
-
-@dataclass(frozen=True)
-class Entity:
-    """One entity of a document."""
-
-    qid: str | None
-    name: str
-    type: str | None
-    mentions: tuple[Span, ...]
-    sentences: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -108,6 +98,8 @@ def align(config: AlignConfig, inputs: Inputs) -> Iterator[Rows]:
 
 def documents(inputs: Inputs) -> Iterator[Document]:
     """Yield the documents of the shard with their entities."""
+    from stages.linking.clusters import clusters
+
     mentions = by_page(inputs.rows(MENTIONS))
     links = by_page(inputs.rows(LINKS))
     sentences = by_page(inputs.rows(SENTENCES))
@@ -123,33 +115,6 @@ def documents(inputs: Inputs) -> Iterator[Document]:
             ]
             entities = clusters(inside, qids, starts)
             yield Document(row["document_id"], page_id, row["unit"], entities)
-
-
-def clusters(
-    mentions: Sequence[Mapping[str, Any]],
-    qids: Mapping[Span, str],
-    sentence_starts: Sequence[int],
-) -> tuple[Entity, ...]:
-    """Put mentions of one item together, and unlinked ones of the very same words."""
-    together: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for mention in mentions:
-        qid = qids.get(span_of(mention))
-        key = ("qid", qid) if qid is not None else ("surface", mention["surface"])
-        together.setdefault(key, []).append(mention)
-    entities = []
-    for (kind, name), same in together.items():
-        types = Counter(m["type"] for m in same if m["type"] is not None)
-        spans = tuple(span_of(m) for m in same)
-        entities.append(
-            Entity(
-                qid=name if kind == "qid" else None,
-                name=same[0]["surface"],
-                type=types.most_common(1)[0][0] if types else None,
-                mentions=spans,
-                sentences=tuple(holder(sentence_starts, start) for start, _ in spans),
-            )
-        )
-    return tuple(entities)
 
 
 class Statements:
