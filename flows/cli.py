@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from flows import keep, look, render
 from flows.options import RecipeName, Root, Sets, To, warehouse_at
+from flows.why import why
 from pipeline.config import builtin_recipes, describe, load_recipe
 from pipeline.draw import mermaid
 from pipeline.plan import make_plan
@@ -205,6 +206,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     look.show,
     look.sql,
     look.trace,
+    why,
     look.diff,
     keep.log,
     keep.tag,

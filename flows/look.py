@@ -117,12 +117,13 @@ def saved_question(name: str) -> str:
     """
     folder = resources.files("storage") / "queries"
     files = (f for f in folder.iterdir() if f.name.endswith(".sql"))
-    known = sorted(Path(f.name).stem for f in files if "$" not in f.read_text(encoding="utf-8"))
+    texts = {Path(f.name).stem: f.read_text(encoding="utf-8") for f in files}
+    known = sorted(name for name, sql in texts.items() if "$" not in sql and "-- @" not in sql)
     if name not in known:
         raise ConfigError(
             f"there is no saved question {name!r}", mend=f"Saved: @{', @'.join(known)}"
         )
-    return (folder / f"{name}.sql").read_text(encoding="utf-8")
+    return texts[name]
 
 
 def overview(tables: Tables) -> str:

@@ -13,6 +13,7 @@ from textwrap import fill
 from typing import Any
 
 from flows.render import duration, grid
+from storage.marking import marked
 from storage.reading import Tables
 from storage.refs import RunRecord
 
@@ -97,14 +98,12 @@ def examples_text(tables: Tables) -> str:
 
 def example_text(row: Mapping[str, Any]) -> str:
     """Return one tuple: its sentence with [head] and {tail}, and the label."""
-    text, start = row["sentence"], row["sentence_start"]
-    marks = [
-        (row["head_start"], row["head_end"], "[", "]"),
-        (row["tail_start"], row["tail_end"], "{", "}"),
-    ]
-    for begin, end, left, right in sorted(marks, reverse=True):
-        a, b = begin - start, end - start
-        text = f"{text[:a]}{left}{text[a:b]}{right}{text[b:]}"
+    text = marked(
+        row["sentence"],
+        [(row["head_start"], row["head_end"])],
+        [(row["tail_start"], row["tail_end"])],
+        row["sentence_start"],
+    )
     label = f"[{row['head_name']}] -- {row['relation']} ({row['pid']}) -> {{{row['tail_name']}}}"
     body = fill(" ".join(text.split()), 96, initial_indent="      ", subsequent_indent="      ")
     return f"  {label}\n{body}"
