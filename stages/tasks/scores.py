@@ -1,0 +1,219 @@
+"""Scores of predictions, and how far they may be trusted."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import mean, median, stdev
+
+import numpy as np
+
+from storage.errors import SourceError
+
+__all__ = [
+    "Interval",
+    "Score",
+    "Summary",
+    "accuracy",
+    "binomial_interval",
+    "bootstrap_interval",
+    "label_ids",
+    "macro_f1",
+    "micro_f1",
+    "semeval_f1",
+    "summary",
+]
+
+Z_95 = 1.959963984540054
+"""Quantile of the normal distribution for an interval of 95 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Precision, recall and their harmonic mean, each in [0, 1]; 0 where undefined."""
+
+    precision: float
+    recall: float
+    f1: float
+
+    @staticmethod
+    def of(right: int, predicted: int, gold: int) -> Score:
+        """Return the score of counts: how many are right, are predicted, are there."""
+        precision = right / predicted if predicted else 0.0
+        recall = right / gold if gold else 0.0
+        total = precision + recall
+        return Score(precision, recall, 2 * precision * recall / total if total else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Bounds of a score at 95 %."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A score over seeds; `deviation` is that of a sample, 0 for a single seed."""
+
+    mean: float
+    median: float
+    deviation: float
+    runs: int
+
+
+def require_pairs(gold: Sequence[object], predicted: Sequence[object]) -> None:
+    """Check that there is one prediction an example, and at least one.
+
+    Raises:
+        SourceError: If not.
+    """
+    if len(gold) != len(predicted) or not gold:
+        raise SourceError(
+            f"{len(predicted)} predictions for {len(gold)} examples",
+            mend="Give one prediction an example, in the same order",
+        )
+
+
+def accuracy(gold: Sequence[str], predicted: Sequence[str]) -> float:
+    """Return the share of right predictions."""
+    require_pairs(gold, predicted)
+    return sum(map(str.__eq__, gold, predicted)) / len(gold)
+
+
+def micro_f1(gold: Sequence[str], predicted: Sequence[str], na: str | None) -> Score:
+    """Return micro-averaged scores over all relations but NA.
+
+    A prediction counts against precision unless it is NA, an example in recall unless it is NA.
+    """
+    require_pairs(gold, predicted)
+    right = sum(g == p != na for g, p in zip(gold, predicted, strict=True))
+    return Score.of(right, sum(p != na for p in predicted), sum(g != na for g in gold))
+
+
+def macro_f1(gold: Sequence[str], predicted: Sequence[str], na: str | None) -> float:
+    """Return the mean F1 over the relations that occur in `gold`, NA left out."""
+    require_pairs(gold, predicted)
+    right = Counter(g for g, p in zip(gold, predicted, strict=True) if g == p)
+    there, found = Counter(gold), Counter(predicted)
+    names = [name for name in there if name != na]
+    if not names:
+        return 0.0
+    return mean(Score.of(right[name], found[name], there[name]).f1 for name in names)
+
+
+def semeval_f1(gold: Sequence[str], predicted: Sequence[str | None], other: str = "Other") -> Score:
+    """Return the official score of SemEval-2010 task 8: (9+1)-way, direction counts.
+
+    Cause-Effect(e1,e2) and Cause-Effect(e2,e1) are one relation, but a prediction is right only in
+    its own direction; in the other it is wrong and still counts as predicted. Averaged over the
+    relations that occur in `gold`, without `other`. All three are macro averages.
+
+    Args:
+        predicted: None for an example without an answer: it counts in recall alone.
+
+    Paper: Hendrickx et al. (SemEval 2010), section 4.2, and the scorer of the release, version 1.2.
+    """
+    require_pairs(gold, predicted)
+    there = Counter(undirected(name) for name in gold)
+    found = Counter(undirected(name) for name in predicted if name is not None)
+    right = Counter(undirected(g) for g, p in zip(gold, predicted, strict=True) if g == p)
+    scores = [
+        Score.of(right[name], found[name], there[name]) for name in sorted(there) if name != other
+    ]
+    if not scores:
+        return Score(0.0, 0.0, 0.0)
+    return Score(
+        mean(s.precision for s in scores),
+        mean(s.recall for s in scores),
+        mean(s.f1 for s in scores),
+    )
+
+
+def undirected(relation: str) -> str:
+    """Return a relation without its direction."""
+    return relation.partition("(")[0]
+
+
+def label_ids(
+    found: Iterable[str], na: Sequence[str], given: Mapping[str, int] | None = None
+) -> dict[str, int]:
+    """Return the class of each relation; NA, where there is one, is class 0.
+
+    Args:
+        found: Relations that occur.
+        na: Names that NA may have; the first that is there counts.
+        given: Classes as a file states them (rel2id); their order is kept.
+
+    Raises:
+        SourceError: If a relation is not among the given ones, or their classes are not 0, 1, ...
+    """
+    names = sorted(given, key=given.__getitem__) if given else sorted(set(found))
+    if given is not None and sorted(given.values()) != list(range(len(given))):
+        raise SourceError(
+            f"the classes {sorted(given.values())[:8]}... are not 0 to {len(given) - 1}",
+            mend="Number the relations from 0, each once",
+        )
+    if unknown := sorted(set(found) - set(names)):
+        raise SourceError(
+            f"the relation {unknown[0]!r} is none of the {len(names)} known ones",
+            mend="Mend the label, or add it to the list of relations",
+        )
+    none = next((name for name in na if name in names), None)
+    if none is not None and names[0] != none:
+        if given is not None:
+            warnings.warn(
+                f"{none!r} has the class {given[none]}: it becomes 0, which scores leave out",
+                stacklevel=2,
+            )
+        names = [none, *(name for name in names if name != none)]
+    return {name: number for number, name in enumerate(names)}
+
+
+def summary(values: Sequence[float]) -> Summary:
+    """Return mean, median and deviation of a score over seeds.
+
+    Raises:
+        SourceError: If there is none.
+    """
+    if not values:
+        raise SourceError("there is no run to average", mend="Run at least one seed")
+    deviation = stdev(values) if len(values) > 1 else 0.0
+    return Summary(mean(values), median(values), deviation, len(values))
+
+
+def binomial_interval(right: int, count: int) -> Interval:
+    """Return Wilson's interval of a share at 95 %.
+
+    Paper: Wilson (Journal of the American Statistical Association 22, 1927).
+    """
+    if count == 0:
+        return Interval(0.0, 1.0)
+    share, square = right / count, Z_95**2
+    middle = (share + square / (2 * count)) / (1 + square / count)
+    spread = share * (1 - share) / count + square / (4 * count**2)
+    half = Z_95 * sqrt(spread) / (1 + square / count)
+    return Interval(max(middle - half, 0.0), min(middle + half, 1.0))
+
+
+def bootstrap_interval(
+    score: Callable[[Sequence[str], Sequence[str]], float],
+    gold: Sequence[str],
+    predicted: Sequence[str],
+    *,
+    seed: int,
+    samples: int = 1000,
+) -> Interval:
+    """Return the middle 95 % of a score over examples drawn anew, with replacement."""
+    require_pairs(gold, predicted)
+    rng = np.random.default_rng(seed)
+    values = []
+    for _ in range(samples):
+        drawn = rng.integers(len(gold), size=len(gold)).tolist()
+        values.append(score([gold[i] for i in drawn], [predicted[i] for i in drawn]))
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Interval(float(low), float(high))
