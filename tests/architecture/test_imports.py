@@ -25,6 +25,8 @@ DOORS = {
     "spacy": ("stages.ner",),
     "torch": ("stages.model", "stages.objectives"),
     "accelerate": ("stages.model.loop",),
+    "transformers": ("stages.model.encoder", "stages.model.markers"),
+    "tokenizers": ("stages.model",),
     "mwparserfromhell": ("stages.wiki",),
     "zstandard": ("stages.wiki",),
     "duckdb": ("storage.catalog",),
