@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
-from stages.model.batch import NA, Batch
+from stages.model.batch import Batch
 from stages.model.markers import Markers
-from stages.model.ragged import Array, Ints, offsets, owners, ranges
+from stages.model.ragged import Array, Ints
 
 MARKERS_OF_A_PAIR = 4
 

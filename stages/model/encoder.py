@@ -49,7 +49,7 @@ class Encoded:
         raise NotImplementedError
 
     def sequence_BD(self) -> Tensor:
-        """Return a vector for each sequence: the state of [CLS]; the maximum over pieces of a CNN."""
+        """Return a vector for each sequence: the state of [CLS], or the maximum of a CNN."""
         raise NotImplementedError
 
 

@@ -55,8 +55,8 @@ class Episode:
         query_NQ: Places of the queries; those of row n have relation n.
     """
 
-    support_NK: Places  # noqa: N815
-    query_NQ: Places  # noqa: N815
+    support_NK: Places
+    query_NQ: Places
 
 
 class Episodes:
