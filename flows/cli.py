@@ -16,7 +16,9 @@ import typer
 from typer.core import TyperGroup
 
 from flows import keep, look, render
+from flows.card import card
 from flows.options import RecipeName, Root, Sets, To, warehouse_at
+from flows.sample import sample
 from flows.why import why
 from pipeline.config import builtin_recipes, describe, load_recipe
 from pipeline.draw import mermaid
@@ -207,6 +209,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     look.sql,
     look.trace,
     why,
+    card,
+    sample,
     look.diff,
     keep.log,
     keep.tag,
