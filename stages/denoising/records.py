@@ -1,0 +1,88 @@
+"""What a classifier showed of each label while it was trained on all of them.
+
+Shapes: N labels, one for each pair and relation of it; K epochs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+NA = 0
+"""Number of "no relation"; a relation's number is never 0."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one way of looking saw in each epoch.
+
+    Attributes:
+        correct_NK: Whether the label was what the classifier would have said.
+        loss_NK: Its loss, 0 or more.
+        probability_NK: The probability that the classifier gave it, in [0, 1].
+    """
+
+    correct_NK: Flags
+    loss_NK: Floats
+    probability_NK: Floats
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs."""
+        return int(self.correct_NK.shape[1])
+
+    def order_N(self) -> Ints:
+        """Return the epoch, from 0, in which each label was first right; K for never.
+
+        Paper: Hogan et al., FineCL (NAACL 2022), section 3.1.
+        """
+        if not self.epochs:
+            return np.zeros(len(self.correct_NK), dtype=np.int64)
+        first = self.correct_NK.argmax(axis=1)
+        return np.where(self.correct_NK.any(axis=1), first, self.epochs)
+
+
+@dataclass(frozen=True)
+class Records:
+    """What is known of each label.
+
+    Attributes:
+        relation_N: Number of the relation, NA among them.
+        batch: Seen when the label's own batch was trained on, before the step, with dropout.
+        epoch: Seen after each epoch by looking at all labels anew; None where that was not done.
+    """
+
+    relation_N: Ints
+    batch: Pass
+    epoch: Pass | None
+
+    def __len__(self) -> int:
+        return len(self.relation_N)
+
+    def seen(self, by: str) -> Pass:
+        """Return what one way of looking saw.
+
+        Raises:
+            ValueError: If that was not recorded.
+        """
+        found: Any = {"batch": self.batch, "epoch": self.epoch}[by]
+        if found is None:
+            raise ValueError("no epoch-based pass was recorded: set learn_order.epoch_based = true")
+        chosen: Pass = found
+        return chosen
+
+
+def by_rank(values_N: Floats) -> Floats:
+    """Return the share of other values that each is above, in [0, 1]; equal values share theirs."""
+    if len(values_N) < 2:
+        return np.full(len(values_N), 0.5)
+    _, place, count = np.unique(values_N, return_inverse=True, return_counts=True)
+    below = np.cumsum(count) - count
+    ranks: Floats = (below + (count - 1) / 2)[place] / (len(values_N) - 1)
+    return ranks
