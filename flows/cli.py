@@ -20,7 +20,8 @@ from flows.card import card
 from flows.options import RecipeName, Root, Sets, To, warehouse_at
 from flows.sample import sample
 from flows.why import why
-from pipeline.config import builtin_recipes, describe, load_recipe
+from pipeline.config import builtin_recipes, load_recipe
+from pipeline.describe import describe
 from pipeline.draw import mermaid
 from pipeline.plan import make_plan
 from storage.errors import ConfigError, PassingError, PipelineError
@@ -112,7 +113,11 @@ def explain(
 ) -> None:
     """Say everything about one step: config, inputs, and how it differs from what was made."""
     made = make_plan(load_recipe(recipe, sets or []), warehouse_at(root), to=stage)
-    typer.echo(look.explanation(made.step(stage), made, warehouse_at(root)))
+    pages = [
+        look.explanation(made.step(n.name), made, warehouse_at(root))
+        for n in made.recipe.find(stage)
+    ]
+    typer.echo("\n\n".join(pages))
 
 
 @app.command()
@@ -155,7 +160,7 @@ def config(
 ) -> None:
     """Print every value of a recipe with its default, type, range and meaning."""
     loaded = load_recipe(recipe, sets or [])
-    wanted = loaded.configs if stage is None else {stage: loaded.node(stage).config}
+    wanted = {n.name: n.config for n in (loaded.find(stage) if stage else loaded.nodes)}
     sections = {} if stage else {"": loaded.wide}
     for name, section in {**sections, **wanted}.items():
         typer.echo(f"[{name}]" if name else "# for the whole recipe")

@@ -18,7 +18,7 @@ from pipeline.selection import select
 from storage.aside import written_aside
 from storage.errors import ConfigError
 from storage.export import write_rows
-from storage.reading import Tables
+from storage.reading import Tables, variant_of
 from storage.tables import TABLES
 from storage.warehouse import Warehouse
 
@@ -33,11 +33,19 @@ def show(
     table: Annotated[str | None, typer.Argument(help="One table; all if left out.")] = None,
     sets: Sets = None,
     tag: TagName = None,
+    variant: Annotated[
+        str | None, typer.Option("--variant", metavar="NAME", help="One variant of the table.")
+    ] = None,
     root: Root = None,
 ) -> None:
     """Show the tables: what a row is, columns with meanings, rows, drops, lineage, licences."""
     tables = select(warehouse_at(root), recipe, sets or [], tag)
-    typer.echo(overview(tables) if table is None else table_page(tables, table))
+    if table is None:
+        typer.echo(overview(tables))
+    elif variant is None and len(tables.steps(table)) > 1:
+        typer.echo(variants_page(tables, table))
+    else:
+        typer.echo(table_page(tables, table, variant))
 
 
 def sql(
@@ -129,34 +137,50 @@ def saved_question(name: str) -> str:
 def overview(tables: Tables) -> str:
     """Return a line for each table, and the sources."""
     rows = []
-    for name, stage in tables.stages.items():
-        manifest = tables.manifests[stage]
-        rows.append(
-            (name, TABLES[name].one_row_per, manifest.rows(name), size(manifest.bytes(name)), stage)
-        )
+    for name, steps in tables.makers.items():
+        for step in steps:
+            manifest = tables.manifests[step]
+            held = manifest.rows(name), size(manifest.bytes(name))
+            rows.append((name, TABLES[name].one_row_per, *held, step))
     page = grid(rows, ["table", "one row per", "rows", "size", "made by"])
     return f"{page}\n\n{sources_text(tables)}"
 
 
-def table_page(tables: Tables, name: str) -> str:
-    """Return everything about one table."""
-    manifest = tables.manifest(name)
+def columns_text(name: str) -> str:
+    """Return what a row of a table is, and its columns with their meanings."""
     table = TABLES[name]
-    columns = [
-        (c.name, str(c.type) + ("?" if c.nullable else ""), c.meaning) for c in table.columns
-    ]
+    kinds = [(c.name, str(c.type) + ("?" if c.nullable else ""), c.meaning) for c in table.columns]
+    lines = "\n".join(f"  {c:<18} {kind:<12} {meaning}" for c, kind, meaning in kinds)
+    return f"{name}: one row per {table.one_row_per}\n\n{lines}"
+
+
+def variants_page(tables: Tables, name: str) -> str:
+    """Return what the columns of a table mean, and a line for each of its variants."""
+    rows = []
+    for step in tables.steps(name):
+        manifest = tables.manifests[step]
+        config = json.dumps({**manifest.config, **manifest.facts})
+        artifact = tables.artifacts[step].name
+        rows.append((variant_of(step), manifest.rows(name), manifest.made_at, artifact, config))
+    page = grid(rows, ["variant", "rows", "made", "artifact", "config"])
+    return f"{columns_text(name)}\n\n{page}\n\nOne of them in full: --variant {rows[0][0]}"
+
+
+def table_page(tables: Tables, name: str, variant: str | None = None) -> str:
+    """Return everything about one table, or one variant of it."""
+    manifest = tables.manifest(name, variant)
+    table = TABLES[name]
     damage = manifest.damage()
     drops = [*manifest.drops().items(), *((f"damaged: {k}", n) for k, n in damage.counts.items())]
     inputs = [(given, i.artifact, i.content) for given, i in manifest.inputs.items()]
     parts = [
-        f"{name}: one row per {table.one_row_per}",
-        "\n".join(f"  {c:<18} {kind:<12} {meaning}" for c, kind, meaning in columns),
+        columns_text(name),
         f"rows     {manifest.rows(name):,} in {len(manifest.records)} parts, "
         f"{size(manifest.bytes(name))}, sorted by {', '.join(table.key)}",
         f"made by  {manifest.stage} version {manifest.version}, {manifest.made_at}, "
         f"{duration(manifest.seconds)} of work in {duration(manifest.wall_seconds)}",
         f"config   {json.dumps({**manifest.config, **manifest.facts})}",
-        f"lies in  {tables.artifact(name).folder / name}",
+        f"lies in  {tables.artifact(name, variant).folder / name}",
     ]
     if inputs:
         parts.append(
@@ -175,7 +199,7 @@ def table_page(tables: Tables, name: str) -> str:
 
 def sources_text(tables: Tables) -> str:
     """Return what everything was made from: files, dates, licences."""
-    if "sources" not in tables.stages:
+    if "sources" not in tables.makers:
         return ""
     rows = [
         (r["source"], r["name"], size(r["bytes"]), r["dump_date"], r["licence"])
@@ -187,8 +211,8 @@ def sources_text(tables: Tables) -> str:
 def explanation(step: Step, plan: RunPlan, warehouse: Warehouse) -> str:
     """Return all about one step of a plan."""
     before = previous_manifest(step.node, warehouse, previous_steps(plan.recipe.name, warehouse))
-    facts = next(s for s in plan_json(plan)["steps"] if s["stage"] == step.stage.name)
-    lines = [f"{step.stage.name}: {step.verdict}", *(f"  {r}" for r in step.reasons + step.notes)]
+    facts = next(s for s in plan_json(plan)["steps"] if s["step"] == step.name)
+    lines = [f"{step.name}: {step.verdict}", *(f"  {r}" for r in step.reasons + step.notes)]
     lines.append(
         f"version {step.stage.version}; writes {', '.join(t.name for t in step.stage.writes)}"
     )

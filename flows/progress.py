@@ -83,9 +83,9 @@ class Progress:
         self._doing.folder = run_folder / "doing"
         self._began = time.monotonic()
         self._rows = 0
-        self._task = self._bars.add_task(step.stage.name, total=todo)
+        self._task = self._bars.add_task(step.name, total=todo)
         if taken_over:
-            self._console.print(f"{step.stage.name:<16} takes over {taken_over} unchanged shards")
+            self._console.print(f"{step.name:<16} takes over {taken_over} unchanged shards")
 
     def shard_done(self, step: Step, record: PartRecord) -> None:
         """Move the bar of a step on."""
@@ -101,10 +101,10 @@ class Progress:
         if made:
             seconds = time.monotonic() - self._began
             self._console.print(
-                f"{step.stage.name:<16} made    {self._rows:>12,} rows in {seconds:,.1f} s"
+                f"{step.name:<16} made    {self._rows:>12,} rows in {seconds:,.1f} s"
             )
         else:
-            self._console.print(f"{step.stage.name:<16} reused", highlight=False)
+            self._console.print(f"{step.name:<16} reused", highlight=False)
 
 
 class PrefectProgress:
@@ -123,8 +123,8 @@ class PrefectProgress:
         self._done, self._todo, self._last = 0, todo, time.monotonic()
         self._artifact = create_progress_artifact(
             0.0,
-            key=f"progress-{step.stage.name.replace('_', '-')}",
-            description=f"{step.stage.name}: {todo} shards to make, {taken_over} taken over",
+            key=f"progress-{artifact_key(step.name)}",
+            description=f"{step.name}: {todo} shards to make, {taken_over} taken over",
         )
 
     def shard_done(self, step: Step, record: PartRecord) -> None:
@@ -143,6 +143,11 @@ class PrefectProgress:
 
         self._last = time.monotonic()
         update_progress_artifact(self._artifact, percent)  # type: ignore[arg-type]
+
+
+def artifact_key(name: str) -> str:
+    """Return a name as Prefect's artifact keys want it: lower case, dashes."""
+    return "".join(c if c.isalnum() else "-" for c in name.lower())
 
 
 class Several:

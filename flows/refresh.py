@@ -12,7 +12,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.progress import PrefectProgress, Progress, Several
+from flows.progress import PrefectProgress, Progress, Several, artifact_key
 from flows.tasks import PrefectExecutor, pool, stopped
 from pipeline.config import load_recipe
 from pipeline.plan import RunPlan, make_plan, preflight
@@ -83,15 +83,10 @@ def plan_table(plan: RunPlan) -> list[dict[str, str]]:
     """Return a plan as rows of a table artifact."""
     return [
         {
-            "step": step.stage.name,
+            "step": step.name,
             "verdict": step.verdict.value,
             "why": "; ".join(step.reasons),
             "shards to make": "?" if step.todo is None else str(len(step.todo)),
         }
         for step in plan.steps
     ]
-
-
-def artifact_key(name: str) -> str:
-    """Return a name as Prefect's artifact keys want it: lower case, dashes."""
-    return "".join(c if c.isalnum() else "-" for c in name.lower())

@@ -33,22 +33,19 @@ def plan_text(plan: RunPlan) -> str:
     lines = []
     for step in plan.steps:
         if not step.stale:
-            lines.append(f"{step.stage.name:<16} current")
+            lines.append(f"{step.name:<16} current")
         else:
             first, *others = step.reasons or [""]
-            lines.append(
-                f"{step.stage.name:<16} {step.verdict:<9} {first:<58} {cost(step)}".rstrip()
-            )
+            lines.append(f"{step.name:<16} {step.verdict:<9} {first:<58} {cost(step)}".rstrip())
             lines += [f"{'':<26} {reason}" for reason in others]
         lines += [f"{'':<26} note: {note}" for note in step.notes]
     stale = plan.stale
-    command = plan.recipe.command("run", f"--to {plan.target}")
     lines.append("")
     if stale:
         exact = [step for step in stale if step.todo is not None]
         waits = len(stale) - len(exact)
         later = f"; {waits} more wait for them" if waits else ""
-        lines.append(f"{len(exact)} of {len(plan.steps)} steps to run{later}: {command}")
+        lines.append(f"{len(exact)} of {len(plan.steps)} steps to run{later}: {plan.command}")
     else:
         lines.append(f"Everything is current: {len(plan.steps)} steps, nothing to do.")
     return "\n".join(lines)
@@ -69,9 +66,10 @@ def plan_json(plan: RunPlan) -> dict[str, Any]:
     return {
         "recipe": plan.recipe.name,
         "target": plan.target,
-        "stale": [step.stage.name for step in plan.stale],
+        "stale": [step.name for step in plan.stale],
         "steps": [
             {
+                "step": step.name,
                 "stage": step.stage.name,
                 "verdict": step.verdict.value,
                 "reasons": step.reasons,

@@ -15,7 +15,7 @@ from pipeline.pool import Pool
 from pipeline.run import execute
 from pipeline.space import require_space
 from storage.errors import PipelineError
-from storage.reading import Tables, refresh_catalog
+from storage.reading import refresh_catalog, tables_of
 from storage.refs import Refs, RunRecord, now
 from storage.warehouse import Warehouse
 
@@ -56,7 +56,7 @@ def run(request: Request, warehouse: Warehouse, workers: int, in_process: bool) 
     require_space(plan, warehouse)
     go = in_this_process if in_process else through_prefect
     record = Refs(warehouse).find_run(go(request, plan, warehouse, workers, console))
-    tables = Tables((warehouse.named(name) for name in record.steps.values()), plan.recipe.name)
+    tables = tables_of(warehouse, record.steps, plan.recipe.name)
     catalog = refresh_catalog(warehouse)
     page = summary(tables, record, catalog, warehouse.root, request.recipe)
     console.print(page, markup=False)
@@ -92,7 +92,7 @@ def pin(plan: RunPlan, warehouse: Warehouse) -> None:
     So that the commands which show the newest run show what was asked for last.
     """
     refs = Refs(warehouse)
-    steps = {s.stage.name: s.artifact.name for s in plan.steps if s.artifact is not None}
+    steps = {s.name: s.artifact.name for s in plan.steps if s.artifact is not None}
     try:
         if steps.items() <= refs.newest(plan.recipe.name).steps.items():
             return

@@ -40,24 +40,24 @@ def worth_retrying(_task: Any, _run: Any, state: State[Any]) -> bool:
 
 @task(
     name="run_shard",
-    task_run_name="{stage} {shard}",
+    task_run_name="{step} {shard}",
     retries=len(RETRY_SECONDS),
     retry_delay_seconds=list(RETRY_SECONDS),
     retry_condition_fn=worth_retrying,
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def run_shard(run_folder: str, stage: str, shard: int) -> Any:
+def run_shard(run_folder: str, step: str, shard: int) -> Any:
     """Make one shard of a step in the pool of this run."""
     if stopped.get().is_set():
         return Cancelled(message="another shard failed")
-    record = pool.get().make(Path(run_folder), stage, shard)
+    record = pool.get().make(Path(run_folder), step, shard)
     rows = sum(part.rows for part in record.parts.values())
     return Completed(name="Built", message=f"{rows:,} rows, {record.seconds} s", data=record)
 
 
-@task(name="commit", task_run_name="{stage} commit", cache_policy=NO_CACHE, persist_result=False)
-def commit(stage: str) -> Artifact:  # the name is for Prefect to show
+@task(name="commit", task_run_name="{step} commit", cache_policy=NO_CACHE, persist_result=False)
+def commit(step: str) -> Artifact:  # the name is for Prefect to show
     """Write the manifest of a step, now that all its shards are there."""
     return committing.get()()
 
@@ -70,7 +70,7 @@ class PrefectExecutor:
 
     def shards(self, run_folder: Path, spec: StepSpec) -> Iterator[PartRecord]:
         """Make the shards of `spec.todo` and yield the record of each as it is done."""
-        futures = [run_shard.submit(str(run_folder), spec.stage, shard) for shard in spec.todo]
+        futures = [run_shard.submit(str(run_folder), spec.step, shard) for shard in spec.todo]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -78,10 +78,10 @@ class PrefectExecutor:
             stopped.get().set()
             raise
 
-    def commit(self, job: Callable[[], Artifact], stage: str) -> Artifact:
+    def commit(self, job: Callable[[], Artifact], step: str) -> Artifact:
         """Run the commit of a step and return its artifact."""
         token = committing.set(job)
         try:
-            return commit(stage)
+            return commit(step)
         finally:
             committing.reset(token)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
-from pipeline.dag import DAG, Node, unknown
-from stages.base import ShardCounts, Stage, StageConfig, is_runtime
-from storage.errors import ConfigError, PipelineError
-
-Config = TypeVar("Config", bound=StageConfig)
+from pipeline.checking import Origin, checked
+from pipeline.dag import DAG, Node, stages_of, unknown
+from pipeline.overrides import SHORT, Override, parse_override, put_override
+from pipeline.sections import make_nodes
+from stages.base import ShardCounts, Stage, StageConfig
+from storage.errors import ConfigError
 
 
 class RecipeWide(StageConfig):
@@ -35,6 +36,7 @@ class Recipe:
     Attributes:
         name: Name under which runs are kept: a builtin's, or the file's without its ending.
         overrides: The `stage.field=value` that were put over the file.
+        nodes: Its stages, each variant on its own, in the order in which they run.
         given: What the person called it: a builtin's name, or a path.
     """
 
@@ -45,20 +47,34 @@ class Recipe:
     given: str = ""
 
     @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of this recipe, in the order in which they run."""
+        return tuple({node.stage.name: node.stage for node in self.nodes}.values())
+
+    @property
     def configs(self) -> dict[str, StageConfig]:
-        """The config of each stage, by name."""
+        """The config of each step, by name."""
         return {node.name: node.config for node in self.nodes}
 
-    def node(self, name: str) -> Node:
-        """Return a stage of this recipe by name.
+    def find(self, pattern: str) -> tuple[Node, ...]:
+        """Return the steps that a person names: `link`, `finetune`, `finetune.x`, `finetune.*-1`.
 
         Raises:
             ConfigError: If there is none; it names the nearest one.
         """
-        for node in self.nodes:
-            if node.name == name:
-                return node
-        raise unknown("stage", name, [node.name for node in self.nodes])
+        found = tuple(n for n in self.nodes if pattern in (n.name, n.stage.name))
+        found = found or tuple(n for n in self.nodes if fnmatchcase(n.name, pattern))
+        if found:
+            return found
+        if pattern in {stage.name for stage in DAG}:
+            raise ConfigError(
+                f"{pattern} has no place in this recipe",
+                mend=f"Its stages are: {', '.join(stage.name for stage in self.stages)}",
+            )
+        stage = pattern.partition(".")[0]
+        if variants := [n.name for n in self.nodes if n.stage.name == stage]:
+            raise unknown("step", pattern, variants)
+        raise unknown("stage", pattern, [stage.name for stage in self.stages])
 
     def command(self, verb: str, *more: str) -> str:
         """Return the command line that does something with this very recipe."""
@@ -77,67 +93,74 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
 
     Args:
         name: A builtin's name, or a path of a TOML file.
-        overrides: `stage.field=value`, the value written as in TOML; what is no TOML is a string.
+        overrides: `stage.field=value`, or `stage.variant.field=value`, the value written as in
+            TOML; what is no TOML is a string.
 
     Raises:
         ConfigError: If the recipe is missing or no TOML; if a section, key or value is wrong.
     """
     path = find_recipe(name)
     values = read_toml(path)
-    for override in overrides:
-        put_override(values, override)
     origin = Origin(path, tuple(overrides))
-    stages = [stage.name for stage in DAG]
+    put_in_full(values, origin)
+    late = []
+    for override in map(parse_override, overrides):
+        if is_for_variants(override):
+            late.append(override)
+        else:
+            put_override(values, override)
+    keys = dict.fromkeys([*values, *(override.keys[0] for override in late)])
+    stages = stages_of(keys)
+    require_known(keys, stages, origin)
     wide_names = list(RecipeWide.model_fields)
-    for key in values:
-        if key not in stages and key not in wide_names:
-            raise unknown("section or value", key, [*wide_names, *stages]).at(origin.of(key))
     wide = checked(RecipeWide, {k: values[k] for k in wide_names if k in values}, origin, "")
-    nodes = tuple(
-        Node(stage, stage_config(stage, values.get(stage.name, {}), wide, origin)) for stage in DAG
-    )
+    shared = {"seed": wide.seed, "shards": wide.shards}
+    nodes = make_nodes(stages, values, late, shared, origin)
     return Recipe(path.stem, tuple(overrides), wide, nodes, name)
 
 
-def stage_config(stage: Stage, section: object, wide: RecipeWide, origin: Origin) -> StageConfig:
-    """Return the config of a stage: its section, and what all stages share.
+def is_for_variants(override: Override) -> bool:
+    """Whether an override goes over variants, once they are spelled out; not so into a matrix."""
+    stage, *inside = override.keys
+    return stage in {s.name for s in DAG if s.variants} and any(inside) and "{" not in inside[0]
+
+
+def put_in_full(values: dict[str, Any], origin: Origin) -> None:
+    """Put the section in the place of the short value that stands for it.
 
     Raises:
-        ConfigError: If the section is none, or one of its values is wrong.
+        ConfigError: If the recipe has both.
     """
-    name, kind = stage.name, stage.config
-    if not isinstance(section, dict):
-        raise ConfigError(
-            f"{name} is {section!r}, but it is a section",
-            where=origin.of(name),
-            mend=f"Write [{name}] and its values below it",
-        )
-    shared = {"seed": wide.seed, "shards": wide.shards}
-    inherited = {key: value for key, value in shared.items() if key in kind.model_fields}
-    for key in inherited:
-        if key in section:
+    for short, section in SHORT.items():
+        if short in values and section in values:
             raise ConfigError(
-                f"{name}.{key} is the same for all stages",
-                where=origin.of(f"{name}.{key}"),
-                mend=f"Set it for the whole recipe: {key}, not {name}.{key}",
+                f"{short} and [{section}] say the same",
+                where=origin.of(short),
+                mend="Leave one of them out",
             )
-    return checked(kind, {**as_json(inherited), **section}, origin, name)
+        if short in values:
+            values[section] = values.pop(short)
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where the values of a recipe come from: its file, and what was put over it."""
+def require_known(values: Collection[str], stages: Sequence[Stage], origin: Origin) -> None:
+    """Check that every key of a recipe is a section or value of it.
 
-    path: Path
-    overrides: tuple[str, ...]
-
-    def of(self, dotted: str) -> str:
-        """Return where a value was set: in the file, or by the last `--set` that names it."""
-        for override in reversed(self.overrides):
-            key = override.partition("=")[0].strip()
-            if key == dotted or key.startswith(f"{dotted}.") or dotted.startswith(f"{key}."):
-                return f"{self.path}: --set {override}"
-        return str(self.path)
+    Raises:
+        ConfigError: For the first that is not.
+    """
+    there = [stage.name for stage in stages]
+    known = [*RecipeWide.model_fields, *there]
+    for key in values:
+        if key in known:
+            continue
+        if key in {stage.name for stage in DAG}:
+            instead = next(stage.name for stage in stages if key in stage.replaces)
+            raise ConfigError(
+                f"[{key}] has no place in this recipe: {instead} stands in its place",
+                where=origin.of(key),
+                mend=f"Leave out [{key}], or what brings {instead} in",
+            )
+        raise unknown("section or value", key, known).at(origin.of(key))
 
 
 def find_recipe(name: str) -> Path:
@@ -172,146 +195,3 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"no TOML: {error}", where=str(path), mend="Mend the file there: see https://toml.io"
         ) from error
-
-
-def put_override(values: dict[str, Any], override: str) -> None:
-    """Put one `stage.field=value` over the values of a recipe.
-
-    Raises:
-        ConfigError: If it has another form.
-    """
-    key, equals, raw = override.partition("=")
-    steps = key.strip().split(".")
-    if not equals or not all(steps):
-        raise ConfigError(
-            f"--set {override!r} is not stage.field=value",
-            mend="For example: --set recognize.model=blank",
-        )
-    try:
-        value = tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = raw.strip()
-    inner = values
-    for step in steps[:-1]:
-        inner = inner.setdefault(step, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(
-                f"--set {override!r}: {step} is a value, not a section",
-                mend="For example: --set recognize.model=blank",
-            )
-    inner[steps[-1]] = value
-
-
-def checked(kind: type[Config], section: dict[str, Any], origin: Origin, stage: str) -> Config:
-    """Check the values of one section and return them typed.
-
-    Raises:
-        ConfigError: For the first wrong value: its name, the value, and what it may be.
-    """
-    try:
-        # Through JSON, because only there does pydantic's strict mode take lists for tuples.
-        return kind.model_validate_json(json.dumps(section, default=str))
-    except ValidationError as error:
-        raise config_error(error, kind, origin, stage) from error
-
-
-def config_error(
-    error: ValidationError, kind: type[BaseModel], origin: Origin, stage: str
-) -> PipelineError:
-    """Return pydantic's first complaint in our words."""
-    first = error.errors(include_url=False)[0]
-    path, inner = place(first["loc"], kind)
-    dotted = ".".join([stage, *path] if stage else path)
-    where = origin.of(dotted)
-    if first["type"] == "extra_forbidden":
-        before = dotted.rpartition(".")[0]
-        names = [f"{before}.{name}" if before else name for name in inner.model_fields]
-        return unknown("value", dotted, names).at(where)
-    if first["type"] == "missing":
-        return ConfigError(f"{dotted} is missing", where=where, mend=f"Set it: --set {dotted}=...")
-    mend = f"See `{' '.join(['relmill config tiny', stage]).strip()}` for every value and its range"
-    if first["type"] == "value_error":
-        # Two values that do not go together: the config's own words name both.
-        return ConfigError(f"{dotted}: {first['ctx']['error']}", where=where, mend=mend)
-    field = inner.model_fields.get(path[-1]) if path else None
-    says = f"; {dotted}: {field.description}" if field and field.description else ""
-    wrong = f"{first['msg'][0].lower()}{first['msg'][1:]}"
-    if first["type"] == "model_type":
-        wrong = f"input should be a section: set {dotted}.NAME"
-    return ConfigError(f"{dotted} is {first['input']!r}: {wrong}{says}", where=where, mend=mend)
-
-
-def place(
-    location: Sequence[int | str], kind: type[BaseModel]
-) -> tuple[list[str], type[BaseModel]]:
-    """Return the names on the way to a wrong value, and the config that it stands in.
-
-    Where a field may be of several types, pydantic also names the one it tried; that is left out.
-    """
-    names: list[str] = []
-    for step in location:
-        names.append(str(step))
-        field = kind.model_fields.get(str(step))
-        inner = field.annotation if field is not None else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            break
-        if len(names) < len(location):
-            kind = inner
-    return names, kind
-
-
-def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values as JSON would hold them."""
-    return {
-        k: v.model_dump(mode="json") if isinstance(v, BaseModel) else v for k, v in values.items()
-    }
-
-
-@dataclass(frozen=True)
-class FieldHelp:
-    """One field of a config, for people."""
-
-    name: str
-    value: Any
-    default: Any
-    kind: str
-    meaning: str
-    runtime: bool
-
-
-def describe(config: StageConfig) -> Iterator[FieldHelp]:
-    """Yield every field of a config: value, default, type with range, unit and meaning."""
-    for name, info in type(config).model_fields.items():
-        default = "required" if info.is_required() else info.get_default(call_default_factory=True)
-        yield FieldHelp(
-            name,
-            getattr(config, name),
-            default,
-            " ".join([type_name(info.annotation), *ranges(info.metadata)]),
-            info.description or "",
-            is_runtime(info),
-        )
-
-
-def type_name(annotation: Any) -> str:
-    """Return a type as a reader of a recipe would say it."""
-    if annotation is type(None):
-        return "none"
-    if get_origin(annotation) is None:
-        return str(getattr(annotation, "__name__", annotation))
-    arguments = get_args(annotation)
-    if all(isinstance(a, str) for a in arguments):
-        return " | ".join(json.dumps(a) for a in arguments)
-    inner = [type_name(a) for a in arguments if a is not Ellipsis]
-    if get_origin(annotation) in (list, tuple, dict):
-        return f"{get_origin(annotation).__name__} of {', '.join(inner)}"
-    return " | ".join(inner)
-
-
-def ranges(metadata: Sequence[Any]) -> Iterator[str]:
-    """Yield the bounds among a field's constraints."""
-    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    for constraint in metadata:
-        for attribute, sign in signs.items():
-            if (bound := getattr(constraint, attribute, None)) is not None:
-                yield f"{sign} {bound:g}"

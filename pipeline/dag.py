@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from stages.align import ALIGN
-from stages.base import Read, Stage, StageConfig, table_of
+from stages.base import Every, Read, Stage, StageConfig, selected, table_of
 from stages.fetch import FETCH
 from stages.fetch_benchmarks import FETCH_BENCHMARKS
 from stages.index_aliases import INDEX_ALIASES
@@ -34,20 +34,31 @@ DAG: tuple[Stage, ...] = (
 
 @dataclass(frozen=True)
 class Node:
-    """A stage with its config: what it reads may hang on that."""
+    """A stage with its config, and the name of the variant where it may have several.
+
+    What it reads may hang on the config: which tables, and of which variant.
+    """
 
     stage: Stage
     config: StageConfig
+    variant: str = ""
 
     @property
     def name(self) -> str:
-        """Name of the step in plans and runs."""
-        return self.stage.name
+        """Name of the step in plans and runs: "link", or "finetune.x"."""
+        return f"{self.stage.name}.{self.variant}" if self.variant else self.stage.name
 
     @property
     def reads(self) -> tuple[Read, ...]:
         """What it reads with this config."""
         return self.stage.reads_with(self.config)
+
+    def selection(self, table: Table) -> tuple[str, str | None]:
+        """Return the field that names the variant of a table, and what it says; None for open."""
+        for name, info in type(self.config).model_fields.items():
+            if selected(info) == table.name:
+                return name, getattr(self.config, name)
+        return "", None
 
 
 def stage(name: str) -> Stage:
@@ -62,15 +73,67 @@ def stage(name: str) -> Stage:
     raise unknown("stage", name, [s.name for s in DAG])
 
 
-def writer(table: Table, nodes: Iterable[Node]) -> Node:
-    """Return the one among `nodes` that writes a table."""
-    return next(n for n in nodes if table in n.stage.writes)
+def stages_of(sections: Collection[str]) -> tuple[Stage, ...]:
+    """Return the stages of a recipe with these sections, in the order in which they run.
+
+    A stage that stands in the place of others does so where the recipe has a section for it.
+    """
+    instead = [s for s in DAG if s.replaces and s.name in sections]
+    gone = {name for s in instead for name in s.replaces}
+    return tuple(s for s in DAG if s.name not in gone and (not s.replaces or s in instead))
 
 
-def parents(child: Node, nodes: Iterable[Node]) -> tuple[Node, ...]:
+def writers(table: Table, nodes: Iterable[Node]) -> list[Node]:
+    """Return those among `nodes` that write a table: one, or its variants."""
+    return [n for n in nodes if table.name in {t.name for t in n.stage.writes}]
+
+
+def unwritten(child: Node, nodes: Sequence[Node]) -> list[str]:
+    """Return the tables that a node reads and none of `nodes` writes."""
+    tables = (table_of(read) for read in child.reads)
+    return [table.name for table in tables if not writers(table, nodes)]
+
+
+def sources(child: Node, nodes: Sequence[Node]) -> list[tuple[Read, Node]]:
+    """Return each read of a node with the node that it reads from; all variants for `every`.
+
+    Of variants it is the one that a field names, or that has the node's own name, or the only one.
+
+    Raises:
+        ConfigError: If there is no such variant, or it stays open which one is meant.
+    """
+    found: list[tuple[Read, Node]] = []
+    for read in child.reads:
+        written = writers(table_of(read), nodes)
+        chosen = written if isinstance(read, Every) else [choice(child, table_of(read), written)]
+        found += [(read, node) for node in chosen]
+    return found
+
+
+def choice(child: Node, table: Table, written: Sequence[Node]) -> Node:
+    """Return the one among the writers of a table that a node reads."""
+    field, name = child.selection(table)
+    variants = {node.variant: node for node in written}
+    place = f"{child.name}.{field}" if field else child.name
+    if name is not None and name not in variants:
+        raise unknown(f"variant of {written[0].stage.name}", name, variants).at(place)
+    if name is not None:
+        return variants[name]
+    if len(written) == 1:
+        return written[0]
+    if child.variant in variants:
+        return variants[child.variant]
+    raise ConfigError(
+        f"which {table.name} are meant, of {', '.join(variants)}?",
+        where=child.name,
+        mend=f"Set {place}" if field else f"Give {child.stage.name} variants of these names",
+    )
+
+
+def parents(child: Node, nodes: Sequence[Node]) -> tuple[Node, ...]:
     """Return those of `nodes` that one of them reads from, in their order."""
-    read = {table_of(r).name for r in child.reads}
-    return tuple(n for n in nodes if any(t.name in read for t in n.stage.writes))
+    names = {node.name for _, node in sources(child, nodes)}
+    return tuple(n for n in nodes if n.name in names)
 
 
 def ancestry(targets: Collection[Node], nodes: Sequence[Node]) -> tuple[Node, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline.dag import DAG, unknown
+from pipeline.dag import unknown
 from pipeline.why import changes
 from storage import catalog
 from storage.errors import ConfigError, MissingArtifactError
-from storage.reading import Tables
+from storage.reading import Tables, tables_of
 from storage.refs import Refs
 from storage.warehouse import Warehouse
 
@@ -28,7 +28,7 @@ def find_version(warehouse: Warehouse, name: str, table: str | None) -> Tables:
                 mend="`relmill show RECIPE TABLE` says which one holds a table",
             )
         artifact.manifest()
-        return Tables([artifact], name)
+        return Tables({artifact.stage: artifact}, name)
     refs = Refs(warehouse)
     steps = next((tag.steps for tag in refs.tags() if tag.name == name), None)
     if steps is None:
@@ -40,7 +40,7 @@ def find_version(warehouse: Warehouse, name: str, table: str | None) -> Tables:
         )
     if table is None:
         raise ConfigError(f"{name} has many tables", mend="Name one: --table tuples")
-    return Tables((warehouse.named(each) for each in steps.values()), name)
+    return tables_of(warehouse, steps, name)
 
 
 def difference_text(old: Tables, new: Tables, table: str | None) -> str:
@@ -49,7 +49,7 @@ def difference_text(old: Tables, new: Tables, table: str | None) -> str:
     Raises:
         ConfigError: If the two hold no table in common, or not this one.
     """
-    common = [t for t in old.stages if t in new.stages]
+    common = [t for t in old.makers if t in new.makers]
     if not common:
         raise ConfigError(
             f"{old.origin} and {new.origin} have no table in common",
@@ -58,20 +58,27 @@ def difference_text(old: Tables, new: Tables, table: str | None) -> str:
     if table is not None and table not in common:
         raise unknown("table in both", table, common)
     chosen = common if table is None else [table]
-    return "\n\n".join(table_difference(old, new, each) for each in chosen)
+    texts = [
+        table_difference(old.made_by(step), new.made_by(step), each)
+        for each in chosen
+        for step in old.makers[each]
+        if step in new.makers[each]
+    ]
+    return "\n\n".join(texts) or f"{', '.join(chosen)}: no variant in common"
 
 
 def table_difference(old: Tables, new: Tables, table: str) -> str:
     """Return what differs between two versions of one table."""
     was, now = old.manifest(table), new.manifest(table)
+    (step,) = new.makers[table]
+    label = f"{table} of {step}" if "." in step else table
     if was.fingerprint == now.fingerprint and was.content(table) == now.content(table):
-        return f"{table}: the same artifact, {now.rows(table):,} rows"
-    fields = next((s.config for s in DAG if s.name == now.stage), None)
-    lines = [f"{table}: {was.stage}/{was.fingerprint} -> {now.stage}/{now.fingerprint}"]
+        return f"{label}: the same artifact, {now.rows(table):,} rows"
+    lines = [f"{label}: {was.stage}/{was.fingerprint} -> {now.stage}/{now.fingerprint}"]
     if was.version != now.version:
         lines.append(f"  version: {was.version} -> {now.version}")
     facts = [{**m.config, **m.facts} for m in (was, now)]
-    lines += [f"  config {line}" for line in changes(facts[0], facts[1], None)] if fields else []
+    lines += [f"  config {line}" for line in changes(facts[0], facts[1], None)]
     for name in sorted({*was.inputs, *now.inputs}):
         before, after = was.inputs.get(name), now.inputs.get(name)
         if (before and before.content) != (after and after.content):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.config import Recipe
-from pipeline.dag import Node, ancestry, parents, wanted, writer
+from pipeline.dag import Node, ancestry, parents, sources, wanted
 from pipeline.why import Verdict, aged, difference
-from stages.base import Read, Stage, StageConfig, is_whole, table_of
+from stages.base import Every, Read, Stage, StageConfig, is_whole, table_of
 from storage.artifact import Input, Manifest, Shard, Shards
 from storage.errors import PipelineError, PlanError
 from storage.fingerprint import fingerprint
@@ -88,6 +89,12 @@ class RunPlan:
     recipe: Recipe
     target: str
     steps: list[Step]
+    to: str | None = None
+
+    @property
+    def command(self) -> str:
+        """The command line that carries it out."""
+        return self.recipe.command("run", *([f"--to {shlex.quote(self.to)}"] if self.to else []))
 
     @property
     def stale(self) -> list[Step]:
@@ -95,7 +102,7 @@ class RunPlan:
         return [step for step in self.steps if step.stale]
 
     def step(self, name: str) -> Step:
-        """Return the step of a stage.
+        """Return a step by name.
 
         Raises:
             PlanError: If the plan does not go there.
@@ -120,9 +127,10 @@ def make_plan(
     """Compare a recipe with what lies in the warehouse; read manifests, touch no data.
 
     Args:
-        to: The last stage that is wanted; what it does not depend on is left out.
-        only: The one stage that may run; what it depends on must be there.
-        force: Stages to be made again even though they are current.
+        to: The last steps that are wanted; what they do not depend on is left out. Named as in
+            `Recipe.find`: a stage stands for all its variants, and patterns are welcome.
+        only: The steps that may run; what else they depend on must be there.
+        force: Steps to be made again even though they are current.
 
     Raises:
         PlanError: With `only`, if something that the stage depends on is stale; if `force` names a
@@ -130,13 +138,13 @@ def make_plan(
     """
     if to and only:
         raise PlanError("--to and --only exclude each other", mend="Leave one of them out")
-    forced = {recipe.node(name).name for name in force}
     last = only or to
-    chosen = ancestry([recipe.node(last)], recipe.nodes) if last else wanted(recipe.nodes)
-    target = recipe.node(last) if last else chosen[-1]
-    for name in forced - {each.name for each in chosen}:
+    chosen = ancestry(recipe.find(last), recipe.nodes) if last else wanted(recipe.nodes)
+    target = last or chosen[-1].name
+    forced = {node.name for name in force for node in recipe.find(name)}
+    for name in sorted(forced - {each.name for each in chosen}):
         raise PlanError(
-            f"--force {name} has no effect: a plan to {target.name} does not go there",
+            f"--force {name} has no effect: a plan to {target} does not go there",
             mend=f"Leave --to out, or name a stage there that depends on {name}",
         )
     previous = previous_steps(recipe.name, warehouse)
@@ -151,22 +159,34 @@ def make_plan(
             artifacts = {s.name: s.artifact for s in steps.values() if s.artifact}
             judge(step, before, warehouse, artifacts, node.name in forced)
         step.last_seconds = last_seconds(node.stage, before, warehouse)
+        note_twin(step, steps.values())
         steps[node.name] = step
-    plan = RunPlan(recipe, target.name, list(steps.values()))
+    plan = RunPlan(recipe, target, list(steps.values()), to)
     if only:
         require_only(plan, only)
     return plan
 
 
 def require_only(plan: RunPlan, only: str) -> None:
-    """Check that nothing but one stage is stale."""
-    others = [step.name for step in plan.stale if step.name != only]
+    """Check that nothing but the steps that may run is stale."""
+    mine = {node.name for node in plan.recipe.find(only)}
+    others = [step.name for step in plan.stale if step.name not in mine]
     if others:
         raise PlanError(
             f"{only} depends on {', '.join(others)}, which {'is' if len(others) == 1 else 'are'} "
             "stale",
             mend=f"Run them too: {plan.recipe.command('run', f'--to {only}')}",
         )
+
+
+def note_twin(step: Step, earlier: Iterable[Step]) -> None:
+    """Say of a step that an earlier one makes the very same: it is made once."""
+    for twin in earlier:
+        if step.build is None or twin.build is None or twin.stage is not step.stage:
+            continue
+        if step.stale and twin.build.fingerprint == step.build.fingerprint:
+            step.reasons, step.todo = [f"the same as {twin.name}, made once"], []
+            return
 
 
 def shards_of(node: Node, recipe: Recipe) -> list[Shard]:
@@ -204,8 +224,13 @@ def last_seconds(each: Stage, before: Manifest | None, warehouse: Warehouse) -> 
     return before.seconds if before else None
 
 
-def read_name(read: Read) -> str:
-    """Return the name of a read in a fingerprint: "pages", or "sources[wikipedia]"."""
+def read_name(read: Read, source: Node | None = None) -> str:
+    """Return the name of a read in a fingerprint: "pages", "sources[wikipedia]", "metrics[cp]".
+
+    A variant's name counts only where all are read, because the rows then say which they are of.
+    """
+    if isinstance(read, Every) and source is not None:
+        return f"{read.table.name}[{source.variant}]"
     return f"sources[{read.source}]" if isinstance(read, Selection) else table_of(read).name
 
 
@@ -218,12 +243,11 @@ def build_of(step: Step, artifacts: Mapping[str, Artifact]) -> Build:
     each = step.stage
     inputs: dict[str, Input] = {}
     manifests = {name: artifact.manifest() for name, artifact in artifacts.items()}
-    reads = step.node.reads
-    for read in reads:
-        source = writer(table_of(read), step.nodes).name
+    given = sources(step.node, step.nodes)
+    for read, source in given:
         selected = read.source if isinstance(read, Selection) else None
-        content = manifests[source].content(table_of(read).name, selected)
-        inputs[read_name(read)] = Input(artifacts[source].name, source, content)
+        content = manifests[source.name].content(table_of(read).name, selected)
+        inputs[read_name(read, source)] = Input(artifacts[source.name].name, source.name, content)
     facts = dict(each.facts(step.config)) if each.facts else {}
     pieces = each.pieces(step.config) if each.pieces else {}
     made_from = {
@@ -234,17 +258,17 @@ def build_of(step: Step, artifacts: Mapping[str, Artifact]) -> Build:
         "tables": {table.name: table.signature for table in each.writes},
         "shards": [step.shards[0].shards.count, step.shards[0].shards.block],
     }
-    contents = {name: given.content for name, given in inputs.items()}
+    contents = {name: each.content for name, each in inputs.items()}
     digits = fingerprint({**made_from, "inputs": contents, "pieces": pieces})
-    own = [r for r in reads if not is_whole(r, each.axis)]
+    own = [(read, source) for read, source in given if not is_whole(read, each.axis)]
     keys = []
     for shard in step.shards:
         parts = {
-            table_of(r).name: manifests[writer(table_of(r), step.nodes).name]
+            table_of(read).name: manifests[source.name]
             .records[shard.index]
-            .parts[table_of(r).name]
+            .parts[table_of(read).name]
             .content
-            for r in own
+            for read, source in own
         }
         place = {"piece": pieces[shard.label]} if pieces else {"shard": shard.index}
         alone = {**made_from, "inputs": {**contents, **parts}, **place}

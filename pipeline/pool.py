@@ -63,7 +63,7 @@ class Pool:
             for pid in pids:
                 artifact.sweep(pid)
 
-    def make(self, run_folder: Path, stage: str, shard: int) -> PartRecord:
+    def make(self, run_folder: Path, step: str, shard: int) -> PartRecord:
         """Make one shard and wait for it.
 
         Raises:
@@ -71,30 +71,30 @@ class Pool:
             PassingError: If the process dies; the next call gets a new one.
         """
         if self.workers == 1:
-            return run_shard(run_folder, stage, shard)
+            return run_shard(run_folder, step, shard)
         try:
-            return self._submit(run_folder, stage, shard).result()
+            return self._submit(run_folder, step, shard).result()
         except BrokenProcessPool as error:
-            raise self._died(stage, shard) from error
+            raise self._died(step, shard) from error
 
     def shards(self, run_folder: Path, spec: StepSpec) -> Iterator[PartRecord]:
         """Make the shards of `spec.todo` and yield the record of each as it is done."""
         if self.workers == 1 or len(spec.todo) == 1:
             for shard in spec.todo:
-                yield run_shard(run_folder, spec.stage, shard)
+                yield run_shard(run_folder, spec.step, shard)
             return
-        futures = {self._submit(run_folder, spec.stage, shard): shard for shard in spec.todo}
+        futures = {self._submit(run_folder, spec.step, shard): shard for shard in spec.todo}
         for future in as_completed(futures):
             try:
                 yield future.result()
             except BrokenProcessPool as error:
-                raise self._died(spec.stage, futures[future]) from error
+                raise self._died(spec.step, futures[future]) from error
 
-    def commit(self, job: Callable[[], Artifact], stage: str) -> Artifact:
+    def commit(self, job: Callable[[], Artifact], step: str) -> Artifact:
         """Run the commit of a step here."""
         return job()
 
-    def _submit(self, run_folder: Path, stage: str, shard: int) -> Future[PartRecord]:
+    def _submit(self, run_folder: Path, step: str, shard: int) -> Future[PartRecord]:
         with self._lock:
             if self._executor is None:
                 # Spawned, not forked: threads of Prefect and Arrow do not survive a fork.
@@ -105,16 +105,16 @@ class Pool:
                     initargs=(run_folder,),
                 )
             with ctrl_c_held_back():
-                return self._executor.submit(run_shard, run_folder, stage, shard)
+                return self._executor.submit(run_shard, run_folder, step, shard)
 
-    def _died(self, stage: str, shard: int) -> PassingError:
+    def _died(self, step: str, shard: int) -> PassingError:
         with self._lock:
             # Of threads that lost their shards together, one may have a new pool at work already.
             if self._executor is not None and self._executor._broken:
                 self._executor = None
         return PassingError(
             "the worker process died, perhaps killed for want of memory",
-            where=f"{stage}, shard {shard}",
+            where=f"{step}, shard {shard}",
             mend="Run the same command again, with fewer --workers if memory is short",
         )
 

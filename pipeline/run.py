@@ -16,9 +16,10 @@ from typing import Any, Protocol
 import msgspec
 
 from pipeline.code import stage_digest
-from pipeline.plan import Build, RunPlan, Step, build_of, has_shard
+from pipeline.dag import sources
+from pipeline.plan import Build, RunPlan, Step, build_of, has_shard, read_name
 from pipeline.why import Verdict, libraries
-from stages.base import DAMAGE_CHECK_RECORDS, is_whole, require_sound, table_of
+from stages.base import DAMAGE_CHECK_RECORDS, Every, is_whole, require_sound, table_of
 from storage.artifact import Damage, Manifest, PartRecord, Shard
 from storage.aside import write_json
 from storage.errors import PipelineError, StageError
@@ -30,16 +31,21 @@ LOG = logging.getLogger("relmill")
 
 
 class Given(msgspec.Struct, frozen=True):
-    """An input of a step: the artifact that holds it, and which of its parts a shard reads."""
+    """An input of a step: the artifact that holds it, and which of its parts a shard reads.
+
+    Where the step reads all variants of a table, `variants` has the artifact of each instead.
+    """
 
     artifact: str
     whole: bool
     source: str | None = None
+    variants: dict[str, str] = {}
 
 
 class StepSpec(msgspec.Struct):
-    """All that a worker knows of a step; lies in `runs/ID/steps/STAGE.json`."""
+    """All that a worker knows of a step; lies in `runs/ID/steps/STEP.json`."""
 
+    step: str
     stage: str
     version: int
     fingerprint: str
@@ -61,7 +67,7 @@ class Executor(Protocol):
     def shards(self, run_folder: Path, spec: StepSpec) -> Iterator[PartRecord]:
         """Make the shards of `spec.todo` and yield the record of each as it is done."""
 
-    def commit(self, job: Callable[[], Artifact], stage: str) -> Artifact:
+    def commit(self, job: Callable[[], Artifact], step: str) -> Artifact:
         """Run the commit of a step and return its artifact."""
 
 
@@ -96,7 +102,7 @@ def execute(
         list(plan.recipe.overrides),
         plan.target,
         now(),
-        config={s.stage.name: s.config.model_dump(mode="json") for s in plan.steps},
+        config={s.name: s.config.model_dump(mode="json") for s in plan.steps},
     )
     with warehouse.lock(run_lock(run.id)):
         refs.save(run_folder, run)
@@ -118,10 +124,10 @@ def carry_out(
         for step in plan.steps:
             artifact, made = finish_step(step, plan, warehouse, run_folder, executor, watcher)
             step.artifact = artifact
-            run.steps[step.stage.name] = artifact.name
-            run.made += [step.stage.name] if made else []
+            run.steps[step.name] = artifact.name
+            run.made += [step.name] if made else []
             refs.save(run_folder, run)
-            LOG.info("%s %s as %s", step.stage.name, "made" if made else "reused", artifact.name)
+            LOG.info("%s %s as %s", step.name, "made" if made else "reused", artifact.name)
             watcher.step_ends(step, artifact, made)
         run.status = "succeeded"
     except BaseException as error:
@@ -144,19 +150,20 @@ def finish_step(
     """Return the artifact of a step, and whether it was made now."""
     if step.artifact is not None:
         return step.artifact, False
-    above = {s.stage.name: s.artifact for s in plan.steps if s.artifact}
+    above = {s.name: s.artifact for s in plan.steps if s.artifact}
     needed = {p.name: above[p.name] for p in step.parents}
     build = step.build = build_of(step, needed)
     name = f"{step.stage.name}/{build.fingerprint}"
     with warehouse.lock(name):
         done = warehouse.newest(step.stage.name, build.fingerprint)
         forced = step.verdict is Verdict.FORCED
-        if done and not forced:
+        made_now = {s.artifact.name for s in plan.steps if s.artifact and s.stale}
+        if done and (not forced or done.name in made_now):
             return done, False
         artifact = unfinished(warehouse, step.stage.name, build.fingerprint)
         spec = make_spec(step, build, artifact, executor.workers)
         taken = take_over(step, spec, artifact, warehouse, forced)
-        write_json(run_folder / "steps" / f"{step.stage.name}.json", spec)
+        write_json(run_folder / "steps" / f"{step.name}.json", spec)
         LOG.info("%s: %d shards to make, %d taken over", name, len(spec.todo), taken)
         watcher.step_begins(step, len(spec.todo), taken, run_folder)
         began = time.monotonic()
@@ -167,9 +174,7 @@ def finish_step(
                 require_sound(damage)
             watcher.shard_done(step, record)
         wall = time.monotonic() - began
-        made = executor.commit(
-            lambda: commit(step, build, spec, artifact, done, wall), step.stage.name
-        )
+        made = executor.commit(lambda: commit(step, build, spec, artifact, done, wall), step.name)
     return made, made is artifact
 
 
@@ -182,21 +187,26 @@ def unfinished(warehouse: Warehouse, stage: str, digits: str) -> Artifact:
     return warehouse.artifact(stage, digits, following)
 
 
-def make_spec(step: Step, build: Build, artifact: Artifact, workers: int) -> StepSpec:
+def make_spec(step: Step, build: Build, begun: Artifact, workers: int) -> StepSpec:
     """Write down what workers need to know of a step."""
     each = step.stage
-    inputs = {}
-    for read in step.node.reads:
-        name = table_of(read).name
-        chosen = read.source if isinstance(read, Selection) else None
-        given = build.inputs[f"sources[{chosen}]" if chosen else name]
-        inputs[name] = Given(given.artifact, is_whole(read, each.axis), chosen)
-    todo = [s.index for s in step.shards if not has_shard(artifact, s.index, build)]
+    inputs: dict[str, Given] = {}
+    for read, source in sources(step.node, step.nodes):
+        table = table_of(read).name
+        artifact = build.inputs[read_name(read, source)].artifact
+        if isinstance(read, Every):
+            before = inputs[table].variants if table in inputs else {}
+            inputs[table] = Given("", True, variants={**before, source.variant: artifact})
+        else:
+            chosen = read.source if isinstance(read, Selection) else None
+            inputs[table] = Given(artifact, is_whole(read, each.axis), chosen)
+    todo = [s.index for s in step.shards if not has_shard(begun, s.index, build)]
     return StepSpec(
+        step=step.name,
         stage=each.name,
         version=each.version,
         fingerprint=build.fingerprint,
-        artifact=artifact.name,
+        artifact=begun.name,
         config=step.config.model_dump(mode="json"),
         axis=each.axis,
         shards=step.shards,
@@ -246,7 +256,7 @@ def commit(
     records = [artifact.record(shard.index) for shard in spec.shards]
     missing = [s for s, r in zip(spec.shards, records, strict=True) if r is None]
     if missing:
-        raise StageError(f"{missing[0]} has no record", where=spec.stage, mend="Run it again")
+        raise StageError(f"{missing[0]} has no record", where=spec.step, mend="Run it again")
     manifest = Manifest(
         stage=spec.stage,
         version=spec.version,
@@ -269,7 +279,7 @@ def commit(
     try:
         require_sound(damage)
     except PipelineError as error:
-        raise error.at(spec.stage) from error
+        raise error.at(spec.step) from error
     unharmed = before is not None and not any(before.faults())
     if before is not None and unharmed and same_content(before.manifest(), manifest):
         shutil.rmtree(artifact.folder)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pipeline.config import find_recipe, load_recipe
 from pipeline.plan import make_plan
 from storage.errors import ConfigError, MissingArtifactError
-from storage.reading import Tables
+from storage.reading import Tables, tables_of
 from storage.refs import Refs
 from storage.warehouse import Warehouse
 
@@ -32,7 +32,7 @@ def select(
         if overrides:
             raise ConfigError("--tag and --set exclude each other", mend="Leave one of them out")
         steps = refs.find_tag(tag).steps
-        return Tables((warehouse.named(each) for each in steps.values()), f"the tag {tag}")
+        return tables_of(warehouse, steps, f"the tag {tag}")
     command = f"relmill run {recipe} --root {warehouse.root}"
     if not overrides:
         try:
@@ -40,8 +40,9 @@ def select(
         except MissingArtifactError as error:
             # A recipe of a person's own is made by its path, not by its name.
             raise MissingArtifactError(error.what, mend=f"Make its tables: {command}") from error
-        return Tables((warehouse.named(each) for each in steps.values()), name, command)
+        return tables_of(warehouse, steps, name, command)
     loaded = load_recipe(recipe, overrides)
-    there = [step.artifact for step in make_plan(loaded, warehouse).steps if step.artifact]
+    plan = make_plan(loaded, warehouse)
+    there = {step.name: step.artifact for step in plan.steps if step.artifact}
     sets = " ".join(f"--set {override}" for override in overrides)
     return Tables(there, f"{name} {sets}", f"{command} {sets}")

@@ -10,7 +10,7 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -25,24 +25,25 @@ from storage.aside import read_json
 from storage.errors import PassingError, PipelineError, SchemaError, StageError
 from storage.fingerprint import file_digest
 from storage.runs import SortedRows
-from storage.warehouse import Artifact, Warehouse
+from storage.tables import TABLES
+from storage.warehouse import Artifact, Warehouse, below_each_other, read_part
 
 WHOLE_MEMORY = "6GB"
 SHARD_MEMORY = "1GB"
 
 
-def run_shard(run_folder: Path, stage: str, index: int) -> PartRecord:
+def run_shard(run_folder: Path, step: str, index: int) -> PartRecord:
     """Make one shard of a step: run the stage, write its parts, then its record.
 
     Raises:
         PipelineError: As the stage has it, with stage and shard in front.
         StageError: If the stage's code breaks; a PassingError where disk or memory gave out.
     """
-    spec = load_spec(run_folder / "steps" / f"{stage}.json")
+    spec = load_spec(run_folder / "steps" / f"{step}.json")
     shard = spec.shards[index]
-    where = f"{stage}, {shard}"
+    where = f"{step}, {shard}"
     try:
-        doing = run_folder / "doing" / f"{stage}-{index:05d}"
+        doing = run_folder / "doing" / f"{step}-{index:05d}"
         try:
             return _run_shard(Warehouse(run_folder.parent.parent), spec, shard, doing)
         finally:
@@ -174,6 +175,14 @@ def whole_input(folder: Path, table: str, source: str | None) -> InputTable:
     return input_of(Artifact(folder), table, records)
 
 
+def every_input(folders: Mapping[str, Path], table: str) -> InputTable:
+    """Return all variants of an input, one below the other, with a column that names each."""
+    inputs = {name: whole_input(folder, table, None) for name, folder in folders.items()}
+    rows = {name: [read_part(p, TABLES[table]) for p in i.paths] for name, i in inputs.items()}
+    files = {f"{name}/{f}": path for name, i in inputs.items() for f, path in i.files.items()}
+    return InputTable(rows=below_each_other(TABLES[table], rows), files=files)
+
+
 def input_of(artifact: Artifact, table: str, records: Sequence[PartRecord]) -> InputTable:
     """Return paths of the parts that hold rows, and the files beside them.
 
@@ -192,7 +201,10 @@ def input_tables(warehouse: Warehouse, spec: StepSpec, shard: Shard) -> dict[str
     tables = {}
     for name, given in spec.inputs.items():
         artifact = warehouse.named(given.artifact)
-        if given.whole:
+        if given.variants:
+            folders = {v: warehouse.named(each).folder for v, each in given.variants.items()}
+            tables[name] = every_input(folders, name)
+        elif given.whole:
             tables[name] = whole_input(artifact.folder, name, given.source)
         else:
             record = load_manifest(artifact.folder).records[shard.index]
@@ -202,9 +214,9 @@ def input_tables(warehouse: Warehouse, spec: StepSpec, shard: Shard) -> dict[str
 
 def main(arguments: list[str]) -> int:
     """Make one shard and print its record as JSON; return the exit status."""
-    run_folder, stage, index = arguments
+    run_folder, step, index = arguments
     try:
-        record = run_shard(Path(run_folder), stage, int(index))
+        record = run_shard(Path(run_folder), step, int(index))
     except PipelineError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return error.exit_code

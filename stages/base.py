@@ -33,9 +33,13 @@ class StageConfig(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     def meaningful(self) -> dict[str, Any]:
-        """Return what counts in a fingerprint: no `runtime` fields, no values that are defaults."""
-        runtime_fields = {name for name, f in type(self).model_fields.items() if is_runtime(f)}
-        return self.model_dump(mode="json", exclude_defaults=True, exclude=runtime_fields)
+        """Return what counts in a fingerprint: no `runtime` fields, no values that are defaults.
+
+        Nor does the name of a selected variant count: the content of its table does.
+        """
+        fields = type(self).model_fields.items()
+        left_out = {name for name, f in fields if is_runtime(f) or selected(f)}
+        return self.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
 
 
 def runtime(default: Any, **constraints: Any) -> Any:
@@ -47,6 +51,20 @@ def is_runtime(info: Any) -> bool:
     """Whether a field was declared with `runtime`."""
     extra = info.json_schema_extra
     return isinstance(extra, dict) and bool(extra.get("runtime"))
+
+
+def select(table: Table, description: str) -> Any:
+    """Declare a field that names the variant whose `table` the stage reads.
+
+    Left out, it stands for the variant of the stage's own name, or else for the only one.
+    """
+    return Field(None, description=description, json_schema_extra={"select": table.name})
+
+
+def selected(info: Any) -> str | None:
+    """Return the name of the table that a field declared with `select` chooses from."""
+    extra = info.json_schema_extra
+    return str(extra["select"]) if isinstance(extra, dict) and "select" in extra else None
 
 
 class ShardCounts(StageConfig):
@@ -83,7 +101,19 @@ def whole(table: Table) -> Whole:
     return Whole(table)
 
 
-Read: TypeAlias = Table | Selection | Whole
+@dataclass(frozen=True)
+class Every:
+    """A table of which all variants are read, one below the other."""
+
+    table: Table
+
+
+def every(table: Table) -> Every:
+    """Say that the stage reads `table` of all variants: its rows begin with a column `variant`."""
+    return Every(table)
+
+
+Read: TypeAlias = Table | Selection | Whole | Every
 
 
 @dataclass(frozen=True)
@@ -103,6 +133,10 @@ class Stage:
         pieces: For the axis `source`: the raw files by label, each with what it is made from.
         check: Raises an error before anything runs if the config cannot be met on this machine.
         optional: Part of a plan only where another step reads its tables, or by name.
+        variants: Whether a recipe may hold several of it, each with values of its own. Such a stage
+            is part of a recipe only where that has a section for it.
+        replaces: Stages in whose place it stands in a recipe that has a section for it. Without
+            that section it is no part of the recipe.
     """
 
     name: str
@@ -115,6 +149,8 @@ class Stage:
     pieces: Callable[[Any], Mapping[str, Mapping[str, Any]]] | None = None
     check: Callable[[Any], None] | None = None
     optional: bool = False
+    variants: bool = False
+    replaces: tuple[str, ...] = ()
 
     def reads_with(self, config: StageConfig) -> tuple[Read, ...]:
         """Return what the stage reads with a config."""

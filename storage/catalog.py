@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -16,10 +17,16 @@ from storage.tables import TABLES
 
 BATCH = 65_536
 
+Paths: TypeAlias = Sequence[Path] | Mapping[str, Sequence[Path]]
+"""Parquet files of a table that hold rows; by variant where it has variants."""
+
+Folders: TypeAlias = Path | Mapping[str, Path]
+"""Folder with the parts of a table; by variant where it has variants."""
+
 
 @contextmanager
 def session(
-    views: Mapping[str, Sequence[Path] | pa.Table],
+    views: Mapping[str, Paths | pa.Table],
     *,
     memory: str = "2GB",
     threads: int = 1,
@@ -28,7 +35,8 @@ def session(
     """Open an in-memory DuckDB in which each table is a view.
 
     Args:
-        views: By table name, the Parquet files of it (none: an empty table) or the rows.
+        views: By table name, the Parquet files of it (none: an empty table) or the rows. A table
+            that comes by variant gets a first column `variant`.
         memory: How much DuckDB may hold before it spills to `scratch`.
         threads: Threads of one query.
         scratch: Folder to spill to; None keeps DuckDB's own choice.
@@ -42,12 +50,30 @@ def session(
         for name, rows in views.items():
             if isinstance(rows, pa.Table):
                 connection.register(name, rows)
-            elif rows:
-                listed = ", ".join(quoted(str(path)) for path in rows)
-                connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{listed}])")
+                continue
+            lists = {
+                variant: f"[{', '.join(quoted(str(path)) for path in paths)}]"
+                for variant, paths in (rows if isinstance(rows, Mapping) else {"": rows}).items()
+                if paths
+            }
+            if lists:
+                connection.execute(f"CREATE VIEW {name} AS {union(lists)}")
             else:
-                connection.register(name, TABLES[name].schema.empty_table())
+                variant = [pa.field("variant", pa.string())] if isinstance(rows, Mapping) else []
+                schema = pa.schema([*variant, *TABLES[name].schema])
+                connection.register(name, schema.empty_table())
         yield connection
+
+
+def union(parts: Mapping[str, str]) -> str:
+    """Return a query for all variants of a table, from what `read_parquet` takes for each.
+
+    Without variants there is one, named "".
+    """
+    return " UNION ALL ".join(
+        f"SELECT {f'{quoted(variant)} AS variant, ' if variant else ''}* FROM read_parquet({each})"
+        for variant, each in parts.items()
+    )
 
 
 def batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:
@@ -55,7 +81,9 @@ def batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.Re
     yield from connection.sql(query).to_arrow_reader(BATCH)
 
 
-def write_catalog(path: Path, schemas: Mapping[str, Mapping[str, Path]], manifests: Path) -> None:
+def write_catalog(
+    path: Path, schemas: Mapping[str, Mapping[str, Folders]], manifests: Path
+) -> None:
     """Write a DuckDB file with a schema of views for each recipe and tag.
 
     The file is written aside and renamed, so that a client that has the old one open keeps it. A
@@ -75,10 +103,15 @@ def write_catalog(path: Path, schemas: Mapping[str, Mapping[str, Path]], manifes
         with duckdb.connect(str(aside)) as connection:
             for schema, tables in schemas.items():
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)}")
-                for table, folder in tables.items():
-                    parts = quoted(f"{glob.escape(str(folder))}/part-*.parquet")
-                    query = f"SELECT * FROM read_parquet({parts})"
-                    if _readable(connection, query):
+                for table, folders in tables.items():
+                    each = folders if isinstance(folders, Mapping) else {"": folders}
+                    parts = {
+                        variant: quoted(f"{glob.escape(str(folder))}/part-*.parquet")
+                        for variant, folder in each.items()
+                    }
+                    readable = {v: p for v, p in parts.items() if _readable(connection, p)}
+                    query = union(readable)
+                    if query:
                         connection.execute(
                             f"CREATE OR REPLACE VIEW {identifier(schema)}.{table} AS {query}"
                         )
@@ -98,9 +131,9 @@ def write_catalog(path: Path, schemas: Mapping[str, Mapping[str, Path]], manifes
             stray.unlink(missing_ok=True)
 
 
-def _readable(connection: duckdb.DuckDBPyConnection, query: str) -> bool:
+def _readable(connection: duckdb.DuckDBPyConnection, parts: str) -> bool:
     try:
-        connection.execute(f"{query} LIMIT 0")
+        connection.execute(f"SELECT * FROM read_parquet({parts}) LIMIT 0")
     except duckdb.Error:
         return False
     return True
@@ -128,7 +161,7 @@ def _manifests_view(folder: Path) -> str:
 
 
 def ask(
-    tables: Mapping[str, Sequence[Path] | pa.Table],
+    tables: Mapping[str, Paths | pa.Table],
     query: str,
     parameters: Mapping[str, object] | None = None,
 ) -> pa.Table:

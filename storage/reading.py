@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from storage.artifact import Manifest
 from storage.errors import MissingArtifactError, QueryError
 from storage.refs import Refs
 from storage.tables import TABLES
-from storage.warehouse import Artifact, Warehouse, read_part
+from storage.warehouse import Artifact, Warehouse, below_each_other, read_part
 
 DROPS = pa.schema(
     [("stage", pa.string()), ("reason", pa.string()), ("rows", pa.int64()), ("sample", pa.string())]
@@ -25,69 +25,117 @@ DROPS = pa.schema(
 class Tables:
     """The tables that belong together because one run made or reused them.
 
+    A table of a stage that has variants is all of them, one below the other, with a first column
+    that names the `variant`.
+
     Args:
-        artifacts: The artifact of each stage, in the order of the DAG.
+        artifacts: The artifact of each step, in the order of the DAG; the name of a step is that of
+            its stage, and behind a dot that of its variant.
         origin: What they are, for messages: a recipe, a run or a tag.
         command: The command that makes the tables which are not there.
     """
 
-    def __init__(self, artifacts: Iterable[Artifact], origin: str, command: str = "") -> None:
-        self.artifacts = {artifact.folder.parent.name: artifact for artifact in artifacts}
+    def __init__(self, artifacts: Mapping[str, Artifact], origin: str, command: str = "") -> None:
+        self.artifacts = dict(artifacts)
         self.origin = origin
         self._command = command
 
     @cached_property
     def manifests(self) -> dict[str, Manifest]:
-        """The manifest of each stage."""
-        return {stage: artifact.manifest() for stage, artifact in self.artifacts.items()}
+        """The manifest of each step."""
+        return {step: artifact.manifest() for step, artifact in self.artifacts.items()}
 
     @cached_property
-    def stages(self) -> dict[str, str]:
-        """The stage that made each table, by table name."""
-        return {table: stage for stage, m in self.manifests.items() for table in m.tables}
+    def makers(self) -> dict[str, list[str]]:
+        """The steps that made each table, by table name: one, or one for each variant."""
+        made: dict[str, list[str]] = {}
+        for step, manifest in self.manifests.items():
+            for table in manifest.tables:
+                made.setdefault(table, []).append(step)
+        return made
 
-    def artifact(self, table: str) -> Artifact:
-        """Return the artifact that holds a table.
+    def steps(self, table: str) -> list[str]:
+        """Return the steps that made a table.
 
         Raises:
             MissingArtifactError: If there is no such table here; it lists those there are.
         """
-        if table in TABLES and table not in self.stages and self._command:
+        if table in TABLES and table not in self.makers and self._command:
             raise MissingArtifactError(
                 f"{self.origin} has no table {table} yet", mend=f"Make it: {self._command}"
             )
-        if table not in self.stages:
+        if table not in self.makers:
             raise MissingArtifactError(
                 f"{self.origin} has no table {table!r}",
-                mend=f"It has: {', '.join(self.stages)}",
+                mend=f"It has: {', '.join(self.makers)}",
             )
-        return self.artifacts[self.stages[table]]
+        return self.makers[table]
 
-    def manifest(self, table: str) -> Manifest:
-        """Return how a table came to be."""
-        self.artifact(table)
-        return self.manifests[self.stages[table]]
+    def step(self, table: str, variant: str | None = None) -> str:
+        """Return the one step that made a table, or a variant of it.
 
-    def paths(self, table: str) -> list[Path]:
-        """Return the Parquet files of a table that hold rows."""
-        artifact = self.artifact(table)
-        records = self.manifest(table).records
-        return [artifact.part(table, r.shard) for r in records if r.parts[table].rows]
+        Raises:
+            MissingArtifactError: If there is no such table or variant, or several are meant.
+        """
+        by_variant = {variant_of(step): step for step in self.steps(table)}
+        if variant is None and len(by_variant) == 1:
+            return next(iter(by_variant.values()))
+        if variant in by_variant:
+            return by_variant[variant]
+        what = f"has no {table} of {variant!r}" if variant else f"has several variants of {table}"
+        raise MissingArtifactError(
+            f"{self.origin} {what}", mend=f"The variants are: {', '.join(by_variant)}"
+        )
+
+    def made_by(self, step: str) -> Tables:
+        """Return the tables of one step alone."""
+        return Tables({step: self.artifacts[step]}, self.origin, self._command)
+
+    def artifact(self, table: str, variant: str | None = None) -> Artifact:
+        """Return the artifact that holds a table, or a variant of it."""
+        return self.artifacts[self.step(table, variant)]
+
+    def manifest(self, table: str, variant: str | None = None) -> Manifest:
+        """Return how a table, or a variant of it, came to be."""
+        return self.manifests[self.step(table, variant)]
+
+    def paths(self, table: str) -> catalog.Paths:
+        """Return the Parquet files of a table that hold rows; by variant where it has variants."""
+        steps = self.steps(table)
+        found = {
+            step: parts_of(self.artifacts[step], self.manifests[step], table) for step in steps
+        }
+        if has_variants(steps):
+            return {variant_of(step): paths for step, paths in found.items()}
+        return found[steps[0]]
 
     def arrow(self, table: str) -> pa.Table:
         """Return all rows of a table, in the order of its parts."""
-        self.artifact(table).require_whole(self.manifest(table).records, table)
-        parts = [read_part(path, TABLES[table]) for path in self.paths(table)]
+        self.require_whole(table)
+        paths = self.paths(table)
+        if isinstance(paths, Mapping):
+            rows = {v: [read_part(p, TABLES[table]) for p in each] for v, each in paths.items()}
+            return below_each_other(TABLES[table], rows)
+        parts = [read_part(path, TABLES[table]) for path in paths]
         return pa.concat_tables(parts) if parts else TABLES[table].schema.empty_table()
+
+    def require_whole(self, table: str) -> None:
+        """Check that no part of a table was removed or cut by hand.
+
+        Raises:
+            MissingArtifactError: If one was.
+        """
+        for step in self.steps(table):
+            self.artifacts[step].require_whole(self.manifests[step].records, table)
 
     @cached_property
     def drops(self) -> pa.Table:
         """What each stage dropped, by reason, with an example."""
         rows = []
-        for stage, manifest in self.manifests.items():
+        for step, manifest in self.manifests.items():
             samples = {k: s for r in manifest.records for k, v in r.drop_samples.items() for s in v}
             rows += [
-                {"stage": stage, "reason": reason, "rows": count, "sample": samples.get(reason)}
+                {"stage": step, "reason": reason, "rows": count, "sample": samples.get(reason)}
                 for reason, count in manifest.drops().items()
             ]
         return pa.Table.from_pylist(rows, DROPS)
@@ -102,18 +150,41 @@ class Tables:
             MissingArtifactError: If it asks for a table that has not been made, or for one of
                 which a part was removed by hand.
         """
-        if not self.stages:
-            self.artifact("tuples")
-        views: dict[str, Sequence[Path] | pa.Table] = {t: self.paths(t) for t in self.stages}
+        if not self.makers:
+            self.steps("tuples")
+        views: dict[str, catalog.Paths | pa.Table] = {t: self.paths(t) for t in self.makers}
         try:
             return catalog.ask({**views, "drops": self.drops}, query, parameters)
         except QueryError as error:
             missing = re.search(r"Table with name (\w+) does not exist", error.what)
             if missing and missing[1] in TABLES:
-                self.artifact(missing[1])
-            for table in self.stages:
-                self.artifact(table).require_whole(self.manifest(table).records, table)
+                self.steps(missing[1])
+            for table in self.makers:
+                self.require_whole(table)
             raise
+
+
+def tables_of(
+    warehouse: Warehouse, steps: Mapping[str, str], origin: str, command: str = ""
+) -> Tables:
+    """Return the tables of the steps of a run or tag."""
+    named = {step: warehouse.named(name) for step, name in steps.items()}
+    return Tables(named, origin, command)
+
+
+def variant_of(step: str) -> str:
+    """Return the variant that the name of a step ends with; "" for a stage without variants."""
+    return step.partition(".")[2]
+
+
+def has_variants(steps: Sequence[str]) -> bool:
+    """Whether these steps, which make one table, are variants of a stage."""
+    return any(variant_of(step) for step in steps)
+
+
+def parts_of(artifact: Artifact, manifest: Manifest, table: str) -> list[Path]:
+    """Return the Parquet files of a table that hold rows."""
+    return [artifact.part(table, r.shard) for r in manifest.records if r.parts[table].rows]
 
 
 class OpenWarehouse:
@@ -129,7 +200,7 @@ class OpenWarehouse:
             MissingArtifactError: If there is none.
         """
         steps = Refs(self._warehouse).newest(recipe).steps
-        return Tables((self._warehouse.named(name) for name in steps.values()), recipe)
+        return tables_of(self._warehouse, steps, recipe)
 
     def tagged(self, tag: str) -> Tables:
         """Return the tables that a tag names.
@@ -138,7 +209,7 @@ class OpenWarehouse:
             MissingArtifactError: If there is no such tag.
         """
         steps = Refs(self._warehouse).find_tag(tag).steps
-        return Tables((self._warehouse.named(name) for name in steps.values()), f"the tag {tag}")
+        return tables_of(self._warehouse, steps, f"the tag {tag}")
 
 
 def open_warehouse(root: str | os.PathLike[str] | None = None) -> OpenWarehouse:
@@ -153,7 +224,7 @@ def open_warehouse(root: str | os.PathLike[str] | None = None) -> OpenWarehouse:
 def refresh_catalog(warehouse: Warehouse) -> Path:
     """Write `catalog.duckdb` anew: a schema a recipe and tag, and a view of the manifests."""
     refs = Refs(warehouse)
-    schemas: dict[str, Mapping[str, Path]] = {}
+    schemas: dict[str, Mapping[str, catalog.Folders]] = {}
     for run in refs.runs():
         if run.status == "succeeded" and run.recipe not in schemas:
             schemas[run.recipe] = folders(warehouse, run.steps)
@@ -165,12 +236,12 @@ def refresh_catalog(warehouse: Warehouse) -> Path:
     return path
 
 
-def folders(warehouse: Warehouse, steps: Mapping[str, str]) -> dict[str, Path]:
-    """Return the folder of each table of a run or tag."""
-    artifacts = [warehouse.named(name) for name in steps.values()]
-    return {
-        table: artifact.folder / table
-        for artifact in artifacts
-        if artifact.complete
-        for table in artifact.manifest().tables
-    }
+def folders(warehouse: Warehouse, steps: Mapping[str, str]) -> dict[str, catalog.Folders]:
+    """Return the folder of each table of a run or tag; by variant where it has variants."""
+    named = {step: warehouse.named(name) for step, name in steps.items()}
+    tables = Tables({step: each for step, each in named.items() if each.complete}, "")
+    found: dict[str, catalog.Folders] = {}
+    for table, made in tables.makers.items():
+        each = {variant_of(step): tables.artifacts[step].folder / table for step in made}
+        found[table] = each if has_variants(made) else each[""]
+    return found

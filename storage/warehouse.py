@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -124,6 +124,11 @@ class Artifact:
     def name(self) -> str:
         """Stage and fingerprint, as in "align/0123456789abcdef"; an attempt adds ".2"."""
         return f"{self.folder.parent.name}/{self.folder.name}"
+
+    @property
+    def stage(self) -> str:
+        """The stage that made it."""
+        return self.folder.parent.name
 
     @property
     def attempt(self) -> int:
@@ -282,6 +287,18 @@ class Artifact:
 def read_part(path: Path, table: Table) -> pa.Table:
     """Return the rows of one part."""
     return pq.read_table(path, schema=table.schema)
+
+
+def below_each_other(table: Table, rows: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
+    """Return the rows of all variants of a table; their first column names the variant."""
+    column = pa.field("variant", pa.string(), nullable=False)
+    empty = pa.schema([column, *table.schema]).empty_table()
+    named = [
+        part.add_column(0, column, pa.array([variant] * part.num_rows, pa.string()))
+        for variant, parts in rows.items()
+        for part in parts
+    ]
+    return pa.concat_tables([empty, *named])
 
 
 def write_parquet(rows: pa.Table, file: BinaryIO) -> None:

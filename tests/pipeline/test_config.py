@@ -10,15 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from pipeline.config import (
-    RecipeWide,
-    builtin_recipes,
-    checked,
-    describe,
-    find_recipe,
-    load_recipe,
-    put_override,
-)
+from pipeline.checking import Origin, checked
+from pipeline.config import RecipeWide, builtin_recipes, find_recipe, load_recipe
+from pipeline.describe import describe
+from pipeline.overrides import parse_override, put_override
 from stages.base import ShardCounts, Share, StageConfig, runtime
 from storage.errors import ConfigError
 from storage.fingerprint import fingerprint
@@ -76,7 +71,7 @@ def test_order_of_keys_and_spelt_out_defaults_change_no_fingerprint(
     full = {name: Example.model_fields[name].default for name in Example.model_fields} | values
     keys = list(full)
     random.shuffle(keys)
-    some = checked(Example, values, "r.toml", "example")
+    some = checked(Example, values, Origin(Path("r.toml"), ()), "example")
     whole = Example(**{k: tuple(full[k]) if k == "types" else full[k] for k in keys})
     assert fingerprint(some.meaningful()) == fingerprint(whole.meaningful())
 
@@ -209,7 +204,7 @@ def test_an_override_into_a_value_is_refused() -> None:
 )
 def test_an_override_is_read_as_toml_or_else_as_a_string(raw: str, value: Any) -> None:
     values: dict[str, Any] = {}
-    put_override(values, f"stage.field={raw}")
+    put_override(values, parse_override(f"stage.field={raw}"))
     assert values == {"stage": {"field": value}}
 
 
@@ -238,7 +233,9 @@ def test_stages_that_have_a_seed_inherit_that_of_the_recipe(
 
     from stages.segment import SEGMENT
 
-    monkeypatch.setattr("pipeline.config.DAG", (dataclasses.replace(SEGMENT, config=Seeded),))
+    monkeypatch.setattr(
+        "pipeline.dag.DAG", (dataclasses.replace(SEGMENT, config=Seeded, reads=()),)
+    )
     path = Path(__file__).parent / "seeded.toml"
     monkeypatch.setattr("pipeline.config.find_recipe", lambda name: path)
     monkeypatch.setattr("pipeline.config.read_toml", lambda path: {"seed": 21})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.config import Recipe
-from pipeline.dag import ancestry, parents, stage, wanted, writer
+from pipeline.dag import Node, ancestry, parents, stage, wanted, writers
 from pipeline.draw import mermaid
 from stages.base import Read
 from storage.errors import ConfigError
@@ -43,12 +43,17 @@ def test_a_name_like_none_of_them_is_answered_with_the_list_alone() -> None:
     assert "Did you mean" not in str(caught.value)
 
 
+def node_of(name: str, recipe: Recipe) -> Node:
+    (found,) = recipe.find(name)
+    return found
+
+
 def parents_of(name: str, recipe: Recipe) -> list[str]:
-    return [node.name for node in parents(recipe.node(name), recipe.nodes)]
+    return [node.name for node in parents(node_of(name, recipe), recipe.nodes)]
 
 
 def ancestry_of(name: str, recipe: Recipe) -> list[str]:
-    return [node.name for node in ancestry([recipe.node(name)], recipe.nodes)]
+    return [node.name for node in ancestry([node_of(name, recipe)], recipe.nodes)]
 
 
 def test_parents_are_the_writers_of_what_a_stage_reads_in_the_order_of_the_dag(
@@ -57,7 +62,7 @@ def test_parents_are_the_writers_of_what_a_stage_reads_in_the_order_of_the_dag(
     assert parents_of("join", recipe) == ["read", "mark", "index"]
     assert parents_of("gather", recipe) == []
     assert parents_of("read", recipe) == ["gather"]
-    assert writer(toy.INDEX, recipe.nodes).stage is toy.INDEX_STAGE
+    assert [node.stage for node in writers(toy.INDEX, recipe.nodes)] == [toy.INDEX_STAGE]
 
 
 def test_ancestry_is_all_that_a_stage_depends_on_and_itself(recipe: Recipe) -> None:

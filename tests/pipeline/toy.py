@@ -192,7 +192,6 @@ def installed(dag: Sequence[Stage] = DAG) -> Iterator[None]:
     with (
         patch("pipeline.dag.DAG", tuple(dag)),
         patch("pipeline.config.DAG", tuple(dag)),
-        patch("pipeline.diff.DAG", tuple(dag)),
         patch("pipeline.draw.DAG", tuple(dag)),
         patch("pipeline.why.stage_digest", lambda stage: f"code of {stage.name}"),
         patch("pipeline.run.stage_digest", lambda stage: f"code of {stage.name}"),
@@ -229,8 +228,8 @@ class Serial:
         for shard in spec.todo:
             if self.stop_after is not None and len(self.made) >= self.stop_after:
                 raise KeyboardInterrupt
-            yield run_shard(run_folder, spec.stage, shard)
-            self.made.append((spec.stage, shard))
+            yield run_shard(run_folder, spec.step, shard)
+            self.made.append((spec.step, shard))
 
     def commit(self, job: Any, stage: str) -> Artifact:
         return job()
@@ -245,13 +244,13 @@ class Log:
         self.ended: list[tuple[str, bool]] = []
 
     def step_begins(self, step: Step, todo: int, taken_over: int, run_folder: Path) -> None:
-        self.begun.append((step.stage.name, todo, taken_over))
+        self.begun.append((step.name, todo, taken_over))
 
     def shard_done(self, step: Step, record: PartRecord) -> None:
         self.records.append(record)
 
     def step_ends(self, step: Step, artifact: Artifact, made: bool) -> None:
-        self.ended.append((step.stage.name, made))
+        self.ended.append((step.name, made))
 
 
 class Mill:
@@ -298,10 +297,10 @@ class Mill:
             return execute(plan, self.warehouse, folder, executor or Serial(), log or Log())
 
     def verdicts(self, **options: Any) -> dict[str, str]:
-        return {step.stage.name: str(step.verdict) for step in self.plan(**options).steps}
+        return {step.name: str(step.verdict) for step in self.plan(**options).steps}
 
     def stale(self, **options: Any) -> set[str]:
-        return {step.stage.name for step in self.plan(**options).stale}
+        return {step.name for step in self.plan(**options).stale}
 
     def reasons(self, name: str, **options: Any) -> str:
         return "; ".join(self.plan(**options).step(name).reasons)

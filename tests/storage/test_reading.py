@@ -35,7 +35,7 @@ def test_all_parts_of_a_table_come_as_one_in_their_order(tables: Tables) -> None
 def test_a_table_without_rows_keeps_its_schema(warehouse: Warehouse) -> None:
     artifact = warehouse.artifact("link", "cc")
     made.put(artifact, made.LINKS, [[], []])
-    tables = Tables([artifact], "toy")
+    tables = Tables({artifact.stage: artifact}, "toy")
     assert tables.arrow("links").schema.equals(made.LINKS.schema)
     assert tables.sql("SELECT count(*) AS n FROM links")["n"].to_pylist() == [0]
 
