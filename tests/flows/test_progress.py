@@ -15,7 +15,7 @@ from storage.artifact import Part, PartRecord
 
 
 def step(name: str) -> Any:
-    return SimpleNamespace(stage=stage(name))
+    return SimpleNamespace(stage=stage(name), name=name)
 
 
 def record(rows: int) -> PartRecord:

@@ -50,7 +50,7 @@ class FakePool:
 
 
 def spec() -> StepSpec:
-    return StepSpec("link", 1, "0" * 16, "", {}, "page", [], [], {}, list(range(SHARDS)), 1)
+    return StepSpec("link", "link", 1, "0" * 16, "", {}, "page", [], [], {}, list(range(SHARDS)), 1)
 
 
 Make = Callable[[FakePool], list[PartRecord]]
