@@ -10,6 +10,7 @@ from stages.align import ALIGN
 from stages.base import Every, Read, Stage, StageConfig, selected, table_of
 from stages.fetch import FETCH
 from stages.fetch_benchmarks import FETCH_BENCHMARKS
+from stages.import_annotated import IMPORT_ANNOTATED
 from stages.index_aliases import INDEX_ALIASES
 from stages.link import LINK
 from stages.parse_wikidata import PARSE_WIKIDATA
@@ -20,6 +21,7 @@ from storage.errors import ConfigError
 from storage.table import Table
 
 DAG: tuple[Stage, ...] = (
+    IMPORT_ANNOTATED,
     FETCH,
     FETCH_BENCHMARKS,
     PARSE_WIKIDATA,

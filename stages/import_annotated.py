@@ -292,5 +292,14 @@ IMPORT_ANNOTATED = Stage(
     run=import_annotated,
     facts=facts,
     check=check,
-    optional=True,
+    replaces=(
+        "fetch",
+        "parse_wikidata",
+        "parse_wikipedia",
+        "recognize",
+        "segment",
+        "index_aliases",
+        "link",
+        "align",
+    ),
 )

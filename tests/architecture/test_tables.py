@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pipeline.config import builtin_recipes, load_recipe
-from pipeline.dag import DAG, parents
+from pipeline.dag import DAG, parents, stages_of
 from pipeline.plan import read_name
 from stages.base import Stage, table_of
 from storage.table import Table
@@ -18,8 +18,15 @@ EACH_STAGE = pytest.mark.parametrize("stage", DAG, ids=[s.name for s in DAG])
 
 
 @EACH_TABLE
-def test_a_table_has_one_writer(table: Table) -> None:
-    assert len([s.name for s in DAG if table in s.writes]) == 1
+def test_a_table_has_one_writer_in_every_recipe(table: Table) -> None:
+    shapes = [stages_of([]), *(stages_of([s.name]) for s in DAG if s.replaces)]
+    counts = [sum(table in s.writes for s in stages) for stages in shapes]
+    assert max(counts) == 1
+
+
+@EACH_STAGE
+def test_a_stage_stands_in_the_place_of_stages_that_there_are(stage: Stage) -> None:
+    assert set(stage.replaces) <= {s.name for s in DAG} - {stage.name}
 
 
 @EACH_TABLE
