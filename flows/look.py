@@ -137,7 +137,7 @@ def saved_question(name: str) -> str:
 def overview(tables: Tables) -> str:
     """Return a line for each table, and the sources."""
     rows = []
-    for name, steps in tables.makers.items():
+    for name, steps in tables.stages.items():
         for step in steps:
             manifest = tables.manifests[step]
             held = manifest.rows(name), size(manifest.bytes(name))
@@ -199,7 +199,7 @@ def table_page(tables: Tables, name: str, variant: str | None = None) -> str:
 
 def sources_text(tables: Tables) -> str:
     """Return what everything was made from: files, dates, licences."""
-    if "sources" not in tables.makers:
+    if "sources" not in tables.stages:
         return ""
     rows = [
         (r["source"], r["name"], size(r["bytes"]), r["dump_date"], r["licence"])

@@ -30,14 +30,14 @@ def summary(
     """
     recipe = shlex.quote(given or run.recipe)
     parts = [steps_text(tables, run)]
-    if "tuples" in tables.makers:
+    if "tuples" in tables.stages:
         parts += [text for text in (examples_text(tables),) if text]
     sets = [f"--set {shlex.quote(override)}" for override in run.overrides]
     at = "" if root == Path("warehouse").absolute() else f" --root {shown_path(root)}"
     change = " ".join(["plan", recipe, *sets, "--set segment.unit=sentence"])
     ask = (
         "@relation_counts"
-        if "tuples" in tables.makers
+        if "tuples" in tables.stages
         else f'"FROM {newest_table(tables)} LIMIT 5"'
     )
     parts.append(
@@ -53,7 +53,7 @@ def summary(
 
 def newest_table(tables: Tables) -> str:
     """Return the table that the last step made."""
-    return list(tables.makers)[-1]
+    return list(tables.stages)[-1]
 
 
 def program() -> str:

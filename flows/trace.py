@@ -22,7 +22,7 @@ def trace_text(tables: Tables, title: str) -> str:
     page_id = page_named(tables, title)
     parts = []
     for table, query in queries("trace_page").items():
-        if table in tables.makers:
+        if table in tables.stages:
             rows = tables.sql(query.sql, {"page_id": page_id, "title": title}).to_pylist()
             parts.append(block_text(f"{table}: {query.meaning}", rows))
     return "\n\n".join(parts)

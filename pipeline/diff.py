@@ -49,7 +49,7 @@ def difference_text(old: Tables, new: Tables, table: str | None) -> str:
     Raises:
         ConfigError: If the two hold no table in common, or not this one.
     """
-    common = [t for t in old.makers if t in new.makers]
+    common = [t for t in old.stages if t in new.stages]
     if not common:
         raise ConfigError(
             f"{old.origin} and {new.origin} have no table in common",
@@ -61,8 +61,8 @@ def difference_text(old: Tables, new: Tables, table: str | None) -> str:
     texts = [
         table_difference(old.made_by(step), new.made_by(step), each)
         for each in chosen
-        for step in old.makers[each]
-        if step in new.makers[each]
+        for step in old.stages[each]
+        if step in new.stages[each]
     ]
     return "\n\n".join(texts) or f"{', '.join(chosen)}: no variant in common"
 
@@ -70,7 +70,7 @@ def difference_text(old: Tables, new: Tables, table: str | None) -> str:
 def table_difference(old: Tables, new: Tables, table: str) -> str:
     """Return what differs between two versions of one table."""
     was, now = old.manifest(table), new.manifest(table)
-    (step,) = new.makers[table]
+    (step,) = new.stages[table]
     label = f"{table} of {step}" if "." in step else table
     if was.fingerprint == now.fingerprint and was.content(table) == now.content(table):
         return f"{label}: the same artifact, {now.rows(table):,} rows"

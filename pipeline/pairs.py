@@ -71,7 +71,7 @@ def grounds(tables: Tables, tuple_id: str) -> Grounds:
 
 def statements(tables: Tables, head: str, tail: str) -> list[Row] | None:
     """Return what Wikidata states of a pair of items; None where there is no Wikidata."""
-    if "triples" not in tables.makers:
+    if "triples" not in tables.stages:
         return None
     return ask(tables, "statements", head=head, tail=tail)
 
@@ -92,7 +92,7 @@ def sentences(
 
 def later_tables(tables: Tables) -> list[str]:
     """Return the tables below `tuples` that say something of each tuple."""
-    named = [name for name in tables.makers if name in TABLES and name != "tuples"]
+    named = [name for name in tables.stages if name in TABLES and name != "tuples"]
     return [n for n in named if any(c.name == "tuple_id" for c in TABLES[n].columns)]
 
 
@@ -113,7 +113,7 @@ def page_named(tables: Tables, title: str) -> int:
     if found.num_rows:
         page_id: int = found["page_id"][0].as_py()
         return page_id
-    if "redirects" in tables.makers:
+    if "redirects" in tables.stages:
         redirect = tables.sql(
             "SELECT target_title FROM redirects WHERE title = $title", {"title": title}
         )

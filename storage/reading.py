@@ -46,7 +46,7 @@ class Tables:
         return {step: artifact.manifest() for step, artifact in self.artifacts.items()}
 
     @cached_property
-    def makers(self) -> dict[str, list[str]]:
+    def stages(self) -> dict[str, list[str]]:
         """The steps that made each table, by table name: one, or one for each variant."""
         made: dict[str, list[str]] = {}
         for step, manifest in self.manifests.items():
@@ -60,16 +60,16 @@ class Tables:
         Raises:
             MissingArtifactError: If there is no such table here; it lists those there are.
         """
-        if table in TABLES and table not in self.makers and self._command:
+        if table in TABLES and table not in self.stages and self._command:
             raise MissingArtifactError(
                 f"{self.origin} has no table {table} yet", mend=f"Make it: {self._command}"
             )
-        if table not in self.makers:
+        if table not in self.stages:
             raise MissingArtifactError(
                 f"{self.origin} has no table {table!r}",
-                mend=f"It has: {', '.join(self.makers)}",
+                mend=f"It has: {', '.join(self.stages)}",
             )
-        return self.makers[table]
+        return self.stages[table]
 
     def step(self, table: str, variant: str | None = None) -> str:
         """Return the one step that made a table, or a variant of it.
@@ -150,16 +150,16 @@ class Tables:
             MissingArtifactError: If it asks for a table that has not been made, or for one of
                 which a part was removed by hand.
         """
-        if not self.makers:
+        if not self.stages:
             self.steps("tuples")
-        views: dict[str, catalog.Paths | pa.Table] = {t: self.paths(t) for t in self.makers}
+        views: dict[str, catalog.Paths | pa.Table] = {t: self.paths(t) for t in self.stages}
         try:
             return catalog.ask({**views, "drops": self.drops}, query, parameters)
         except QueryError as error:
             missing = re.search(r"Table with name (\w+) does not exist", error.what)
             if missing and missing[1] in TABLES:
                 self.steps(missing[1])
-            for table in self.makers:
+            for table in self.stages:
                 self.require_whole(table)
             raise
 
@@ -241,7 +241,7 @@ def folders(warehouse: Warehouse, steps: Mapping[str, str]) -> dict[str, catalog
     named = {step: warehouse.named(name) for step, name in steps.items()}
     tables = Tables({step: each for step, each in named.items() if each.complete}, "")
     found: dict[str, catalog.Folders] = {}
-    for table, made in tables.makers.items():
+    for table, made in tables.stages.items():
         each = {variant_of(step): tables.artifacts[step].folder / table for step in made}
         found[table] = each if has_variants(made) else each[""]
     return found

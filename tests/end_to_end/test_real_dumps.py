@@ -198,7 +198,7 @@ def test_a_real_wiki_goes_all_the_way(
     total = counts["pages"] + counts["gone"] + sum(step.drops().values())
     assert total == one(tables, "SELECT records FROM sources WHERE source = 'wikipedia'")["records"]
     assert offsets_that_do_not_cut_their_surface(tables) == 0
-    for table, (stage,) in tables.makers.items():
+    for table, (stage,) in tables.stages.items():
         assert tables.arrow(table).num_rows == manifest(tables, stage).rows(table)
 
 
