@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from stages.base import Inputs, Pending, Rows, ShardCounts, Share, Stage, StageConfig, runtime
 from stages.raw import file_names, shard_records
@@ -123,69 +123,43 @@ def add_article(
         inputs.damaged("over_budget", where=f"page {page_id}", sample=page.title)
     for name, count in parsed.dropped_templates.items():
         inputs.count(f"template {name}", count)
-    title = normalise_title(page.title, site)
+    require_exact(page_id, parsed.text, parsed.hyperlinks)
     bold = [{"char_start": start, "char_end": end} for start, end in parsed.bold_names]
-    pending.add(
-        PAGES,
-        (
-            page_id,
-            title,
-            parsed.text,
-            page.revision_id,
-            page.revision_time,
-            parsed.disambiguation,
-            bold,
-        ),
-    )
-    pending.add(
-        SECTIONS,
-        *(
-            (page_id, s.section, s.level, s.title, s.char_start, s.char_end)
-            for s in parsed.sections
-        ),
-    )
+    title, revision = normalise_title(page.title, site), (page.revision_id, page.revision_time)
+    pending.add(PAGES, (page_id, title, parsed.text, *revision, parsed.disambiguation, bold))
+    # Sections, blocks and hyperlinks name their columns in the order of the tables.
+    pending.add(SECTIONS, *[(page_id, *section) for section in parsed.sections])
     pending.add(
         PARAGRAPHS,
-        *(
-            (page_id, i, b.section, b.kind, b.char_start, b.char_end)
-            for i, b in enumerate(parsed.blocks)
-        ),
+        *[
+            (page_id, number, block.section, block.kind, block.char_start, block.char_end)
+            for number, block in enumerate(parsed.blocks)
+        ],
     )
-    for index, link in enumerate(parsed.hyperlinks):
-        require_exact(page_id, parsed.text, link)
-        pending.add(HYPERLINKS, (page_id, index, *hyperlink_values(link)))
-
-
-def hyperlink_values(link: Hyperlink) -> tuple[Any, ...]:
-    """Return the columns of a hyperlink behind its key."""
-    return (
-        link.char_start,
-        link.char_end,
-        link.surface,
-        link.target_title,
-        link.fragment,
-        link.place,
+    pending.add(
+        HYPERLINKS, *[(page_id, number, *link) for number, link in enumerate(parsed.hyperlinks)]
     )
 
 
-def require_exact(page_id: int, text: str, link: Hyperlink) -> None:
-    """Check that a hyperlink's span cuts its surface out of the text.
+def require_exact(page_id: int, text: str, links: Iterable[Hyperlink]) -> None:
+    """Check that the span of each hyperlink cuts its surface out of the text.
 
     Raises:
-        StageError: If it does not: the parser is wrong, not the page.
+        StageError: If one does not: the parser is wrong, not the page.
     """
-    if link.char_start is not None and text[link.char_start : link.char_end] != link.surface:
-        raise StageError(
-            f"hyperlinks.char_start..char_end is {link.char_start}..{link.char_end}, which cuts "
-            f"{text[link.char_start : link.char_end]!r} and not {link.surface!r} out of the text",
-            where=f"page {page_id}",
-            mend="Report this page: offsets must count code points of pages.text",
-        )
+    for start, end, surface, *_ in links:
+        if start is not None and text[start:end] != surface:
+            raise StageError(
+                f"hyperlinks.char_start..char_end is {start}..{end}, which cuts "
+                f"{text[start:end]!r} and not {surface!r} out of the text",
+                where=f"page {page_id}",
+                mend="Report this page: offsets must count code points of pages.text",
+            )
 
 
 PARSE_WIKIPEDIA = Stage(
     "parse_wikipedia",
-    version=1,
+    version=2,
     config=ParseWikipediaConfig,
     reads=(SOURCES["wikipedia"], SITE, TEMPLATE_REDIRECTS),
     writes=(PAGES, SECTIONS, PARAGRAPHS, HYPERLINKS, REDIRECTS),

@@ -29,7 +29,7 @@ STRETCH = 1 << 19
 ROW_GROUP = 64 * 1024
 """Rows of a row group at most; one with much text has fewer."""
 
-GROUP_BYTES = 16 << 20
+GROUP_BYTES = 8 << 20
 """Bytes of strings from which on a row group is full: it is written from memory."""
 
 

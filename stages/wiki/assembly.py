@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from operator import itemgetter
 
 from stages.wiki.draft import Draft, Link
 from stages.wiki.layout import Layout, plain
@@ -34,28 +35,39 @@ def assemble(
         truncated: Whether only the page's beginning was read.
     """
     body = Layout(draft)
-    text, found = body.text, list(unplaced)
     kinds_of = {block.start: block.kind for block in body.blocks}
     starts = sorted(kinds_of)
     blocks = [Block(b.kind, b.section, b.start, b.end) for b in body.blocks]
-    found.extend((link.order, _placed(link, body, 0, kinds_of, starts)) for link in draft.links)
-    for section, caption in captions:
-        layout = Layout(caption)
-        base = len(text) + bool(text) if layout.text else len(text)
-        text = f"{text}\n{layout.text}" if text and layout.text else text + layout.text
-        blocks += [Block("caption", section, base + b.start, base + b.end) for b in layout.blocks]
-        found.extend((link.order, _placed(link, layout, base, {}, [])) for link in caption.links)
-    found.sort(key=lambda entry: entry[0])
+    found = [*unplaced]
+    found += [(link.order, _placed(link, body, 0, kinds_of, starts)) for link in draft.links]
+    text = _add_captions(body.text, captions, blocks, found)
+    found.sort(key=itemgetter(0))
     return ParsedPage(
         text=text,
         blocks=tuple(blocks),
         sections=_sections(headings, body),
-        hyperlinks=tuple(hyperlink for _, hyperlink in found),
+        hyperlinks=tuple([hyperlink for _, hyperlink in found]),
         bold_names=_bold_names(body),
         disambiguation=disambiguation,
         dropped_templates=dict(sorted(dropped.items())),
         truncated=truncated,
     )
+
+
+def _add_captions(
+    text: str,
+    captions: list[tuple[int, Draft]],
+    blocks: list[Block],
+    found: list[tuple[int, Hyperlink]],
+) -> str:
+    """Return the text with captions behind it; their blocks and links are added to the lists."""
+    for section, caption in captions:
+        layout = Layout(caption)
+        base = len(text) + bool(text) if layout.text else len(text)
+        text = f"{text}\n{layout.text}" if text and layout.text else text + layout.text
+        blocks += [Block("caption", section, base + b.start, base + b.end) for b in layout.blocks]
+        found += [(link.order, _placed(link, layout, base, {}, [])) for link in caption.links]
+    return text
 
 
 def _placed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 __all__ = ["within_budget"]
 
@@ -39,27 +40,38 @@ def within_budget(wikitext: str) -> tuple[str, bool]:
 
 
 def _unclosed(wikitext: str) -> int:
-    """Return how many links, templates, tags, comments or addresses stand open, roughly."""
+    """Return how many links, templates, tags, comments or addresses stand open, roughly.
+
+    Of every stretch from one of the probes to the end, the one with most of a kind counts.
+    """
     if max(map(wikitext.count, ("<", "[[", "{{", "[http", "[//"))) <= MAX_UNCLOSED:
         return 0
-    starts = {len(wikitext) * probe // PROBES for probe in range(PROBES)}
-    return max(_balance(wikitext[start:]) for start in starts)
+    edges = [len(wikitext) * probe // PROBES for probe in range(PROBES + 1)]
+    tagged = wikitext.count("<") > MAX_UNCLOSED
+    open_: Counter[str] = Counter()
+    most = 0
+    for start, end in reversed(list(pairwise(edges))):
+        _count_marks(wikitext[start:end], open_)
+        if tagged:
+            _count_tags(wikitext[start:end], open_)
+        single = (count for kind, count in open_.items() if not kind.startswith("<"))
+        tags = (count for kind, count in open_.items() if kind.startswith("<") and count > 0)
+        most = max(most, sum(tags), *single)
+    return most
 
 
-def _balance(wikitext: str) -> int:
-    count = wikitext.count
-    return max(
-        count("[[") - count("]]"),
-        count("{{") - count("}}"),
-        count("<!--") - count("-->"),
-        count("[http") + count("[//") + count("[ftp") - count("]"),
-        _unclosed_tags(wikitext) if count("<") > MAX_UNCLOSED else 0,
-    )
+def _count_marks(stretch: str, open_: Counter[str]) -> None:
+    """Add how many more of each kind a stretch opens than it closes."""
+    count = stretch.count
+    open_["[["] += count("[[") - count("]]")
+    open_["{{"] += count("{{") - count("}}")
+    open_["!--"] += count("<!--") - count("-->")
+    open_["["] += count("[http") + count("[//") + count("[ftp") - count("]")
 
 
-def _unclosed_tags(wikitext: str) -> int:
-    """Return how many tags stand open, each name by itself: a </b> closes no <nowiki>."""
-    tags = _TAG.findall(wikitext)
-    opened = Counter(name.lower() for slash, name, end in tags if not slash and end != "/>")
-    opened.subtract(name.lower() for slash, name, _ in tags if slash)
-    return sum(max(open_, 0) for name, open_ in opened.items() if name not in _SINGLE)
+def _count_tags(stretch: str, open_: Counter[str]) -> None:
+    """Do the same for tags, each name by itself: a </b> closes no <nowiki>."""
+    for slash, name, end in _TAG.findall(stretch):
+        name = name.lower()
+        if name not in _SINGLE and (slash or end != "/>"):
+            open_[f"<{name}"] += -1 if slash else 1

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from operator import itemgetter
 
-from stages.wiki.draft import Mark
+from stages.wiki.draft import HOLE_SIGN, Mark
 
 __all__ = ["CUTS", "Cut", "find_cuts"]
 
@@ -21,6 +21,7 @@ CUTS = re.compile(
     rf"[{_SPACE}'<\[\]{{}}_{_UNSEEN}]"
     rf"(?:(?P<space>(?<=[{_SPACE}])\s*)"
     r"|(?P<quotes>(?<=')'+)"
+    rf"|(?P<hole>(?<={HOLE_SIGN}))"
     r"|(?P<rest>(?<=<)/?[A-Za-z][^<>\n]*>|(?<=\[)\[+|(?<=\])\]+|(?<={){+|(?<={)\|[^\n]*|(?<=})}+"
     rf"|(?<=_)_[A-Z]+__|(?<=[{_UNSEEN}])))"
 )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["HEADING", "HOLE", "LIST", "PARAGRAPH", "Draft", "Link", "Mark"]
+__all__ = ["HEADING", "HOLE", "HOLE_SIGN", "LIST", "PARAGRAPH", "Draft", "Link", "Mark"]
 
 LIST, PARAGRAPH, HEADING, HOLE = "list", "paragraph", "heading", "hole"
+
+HOLE_SIGN = "\x01"
+"""Stands in wikitext for a reference without a link. XML has no way to write this character."""
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ _ITEM_TAGS = frozenset(("li", "dt", "dd"))
 _BOLD_TAGS = frozenset(("b", "strong"))
 _REF_TAGS = frozenset(("ref", "references"))
 _SPACE_TAGS = frozenset(("br", "wbr"))
-_MARKUP = re.compile(r"\{[{|]|[|}]\}|''|<|==|~~~|://|^[*#:;]|\[\[[^\]]*[|:]|\n")
+_MARKUP = re.compile(r"\{[{|]|[|}]\}|''|<|==|~~~|://|^[*#:;]|\[\[[^\]]*[|:]|\n|\x01")
 
 
 def tag(walk: Walk, index: int) -> int:

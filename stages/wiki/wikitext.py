@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import html
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -17,24 +16,17 @@ from stages.wiki.assembly import assemble
 from stages.wiki.braces import argument, template
 from stages.wiki.budget import within_budget
 from stages.wiki.draft import HEADING, Draft
+from stages.wiki.hidden import without_hidden
 from stages.wiki.layout import plain
 from stages.wiki.links import external, link
 from stages.wiki.page import Block, Hyperlink, ParsedPage, Section
 from stages.wiki.site import Site
 from stages.wiki.tags import tag
-from stages.wiki.templates import Rule, rules
+from stages.wiki.templates import rules
 from stages.wiki.tokens import End, kinds, tokenize
 from stages.wiki.walk import Handlers, Walk
 
 __all__ = ["Block", "Hyperlink", "ParsedPage", "Section", "parse_wikitext"]
-
-# A reference without a link gives nothing: it is taken out before the tokens are made.
-_EMPTY_REF = re.compile(
-    r"<ref(?=[\s>])[^<>/\[\]{|}]*>[^<\[]*+(?:(?:<(?!/?ref\b|!--|nowiki)|\[(?!\[))[^<\[]*+)*+</ref\s*>",
-    re.IGNORECASE,
-)
-# Likewise the arguments of a template that is dropped and has neither links nor templates in them.
-_EMPTY_TEMPLATE = re.compile(r"\{\{([^{}\[\]<>|\n]+\n?)\|[^{}<>\[]*+(?:\[(?!\[)[^{}<>\[]*+)*+\}\}")
 
 _NO_REDIRECTS: Mapping[str, str] = MappingProxyType({})
 
@@ -53,9 +45,7 @@ def parse_wikitext(
             their namespace.
     """
     wikitext, truncated = within_budget(wikitext)
-    kept = rules(site.language)
-    wikitext = _EMPTY_REF.sub("<ref/>", wikitext)
-    wikitext = _EMPTY_TEMPLATE.sub(lambda found: _shortened(found, kept, redirects), wikitext)
+    wikitext = without_hidden(wikitext, rules(site.language), redirects)
     # A page's tokens refer to nothing but strings: looking for cycles among them would cost a
     # third of the time.
     collecting = gc.isenabled()
@@ -65,18 +55,6 @@ def parse_wikitext(
     finally:
         if collecting:
             gc.enable()
-
-
-def _shortened(found: re.Match[str], kept: Mapping[str, Rule], redirects: Mapping[str, str]) -> str:
-    """Return a template without its arguments where no rule reads them."""
-    raw = found.group(1)
-    name = " ".join(raw.replace("_", " ").split())
-    if not name or ":" in name:
-        return found.group()
-    name = name[0].upper() + name[1:]
-    if name in kept or redirects.get(name) in kept:
-        return found.group()
-    return "{{" + raw + "}}"
 
 
 def _page(walk: Walk, truncated: bool) -> ParsedPage:
