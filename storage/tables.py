@@ -442,6 +442,82 @@ ANNOTATIONS = Table(
     ),
 )
 
+CELL = (
+    Column("task", TEXT, "name of the task: semeval, fewrel, ..."),
+    Column("benchmark", TEXT, "name of the benchmark in the recipe"),
+    Column("encoder", TEXT, "what was fine-tuned: name of an encoder in the recipe"),
+    Column("setting", TEXT, "what else sets runs apart: 5-way 1-shot dot; empty for nothing"),
+    Column("input_format", TEXT, "what the model sees: C+M, C+T, OnlyC, OnlyM or OnlyT"),
+    Column("fraction", pa.float64(), "share of the training data, [0, 1]; 0 without training"),
+    Column("seed", ID, "seed of the run"),
+)
+CELL_KEY = tuple(column.name for column in CELL)
+
+PREDICTIONS = Table(
+    "predictions",
+    "example of a benchmark that a fine-tuned model has answered",
+    "whole",
+    (*CELL_KEY, "split", "example"),
+    (
+        *CELL,
+        Column("split", TEXT, "dev or test"),
+        Column("example", TEXT, "id of the example; of an episode, its number and the query's"),
+        Column("cluster", TEXT, "what it is answered together with: an episode; else null", True),
+        Column("gold", TEXT, "relation that it has"),
+        Column("predicted", TEXT, "relation that the model gives it"),
+        Column("probability", pa.float64(), "probability of that relation; null without one", True),
+        Column("text", TEXT, "the text with head and tail marked"),
+    ),
+)
+
+CURVES = Table(
+    "curves",
+    "value that was measured in the course of a fine-tuning",
+    "whole",
+    (*CELL_KEY, "name", "step"),
+    (
+        *CELL,
+        Column("name", TEXT, "what was measured: loss, or a score on dev"),
+        Column("step", ID, "updates before it"),
+        Column("value", pa.float64(), "what came out"),
+    ),
+)
+
+METRICS = Table(
+    "metrics",
+    "score of one run on one split",
+    "whole",
+    (*CELL_KEY, "split", "metric"),
+    (
+        *CELL,
+        Column("split", TEXT, "dev or test"),
+        Column("metric", TEXT, "name of the score"),
+        Column("headline", pa.bool_(), "whether it is the one that the task is judged by"),
+        Column("value", pa.float64(), "the score, [0, 1]"),
+        Column("low", pa.float64(), "lower bound of its interval at 95 %"),
+        Column("high", pa.float64(), "upper bound"),
+        Column("examples", ID, "examples that it is over"),
+    ),
+)
+
+LEADERBOARD = Table(
+    "leaderboards",
+    "score over the seeds of otherwise equal runs",
+    "whole",
+    ("task", "benchmark", "split", "metric", "input_format", "setting", "fraction", "encoder"),
+    (
+        *(column for column in CELL if column.name != "seed"),
+        Column("split", TEXT, "dev or test"),
+        Column("metric", TEXT, "name of the score"),
+        Column("headline", pa.bool_(), "whether it is the one that the task is judged by"),
+        Column("mean", pa.float64(), "mean over seeds, [0, 1]"),
+        Column("median", pa.float64(), "median over seeds"),
+        Column("deviation", pa.float64(), "standard deviation of a sample; 0 for one seed"),
+        Column("runs", ID, "number of seeds"),
+        Column("seeds", pa.list_(pa.field("item", ID, nullable=False)), "the seeds"),
+    ),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from stages.annotated.document import Document
+from stages.tasks.scores import Confusion
 from storage.errors import SourceError
 from storage.spans import Span
 
@@ -54,7 +55,7 @@ class Task(Protocol):
     def examples(self, documents: Iterable[Document]) -> Iterator[Example]:
         """Yield the examples of a split."""
 
-    def scores(self, gold: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
+    def scores(self, counts: Confusion) -> dict[str, float]:
         """Return every score of this task by name, each in [0, 1]."""
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from stages.annotated.document import Document
 from stages.tasks.base import Example, Head, pair_examples
-from stages.tasks.scores import Z_95, Interval, accuracy
+from stages.tasks.scores import Z_95, Confusion, Interval, accuracy
 from storage.errors import ConfigError
 
 __all__ = ["Episode", "Episodes", "FewRel", "Similarity", "nearest", "prototype_scores"]
@@ -41,9 +41,9 @@ class FewRel:
         """Yield the examples of a file."""
         return pair_examples(documents)
 
-    def scores(self, gold: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
+    def scores(self, counts: Confusion) -> dict[str, float]:
         """Return the accuracy."""
-        return {"accuracy": accuracy(gold, predicted)}
+        return {"accuracy": accuracy(counts)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,27 +8,35 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import mean, median, stdev
+from typing import TypeAlias
 
 import numpy as np
 
 from storage.errors import SourceError
 
 __all__ = [
+    "Confusion",
     "Interval",
     "Score",
     "Summary",
     "accuracy",
     "binomial_interval",
-    "bootstrap_interval",
+    "confusion",
+    "each_relation",
     "label_ids",
     "macro_f1",
     "micro_f1",
+    "resampled",
     "semeval_f1",
     "summary",
 ]
 
 Z_95 = 1.959963984540054
 """Quantile of the normal distribution for an interval of 95 %."""
+
+
+Confusion: TypeAlias = Mapping[tuple[str, str | None], int]
+"""Number of examples by relation and prediction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,62 +74,72 @@ class Summary:
     runs: int
 
 
-def require_pairs(gold: Sequence[object], predicted: Sequence[object]) -> None:
-    """Check that there is one prediction an example, and at least one.
+def confusion(gold: Sequence[str], predicted: Sequence[str | None]) -> Confusion:
+    """Return how often each relation was answered by each; that is all that scores need.
+
+    Args:
+        predicted: None for an example without an answer.
 
     Raises:
-        SourceError: If not.
+        SourceError: If there is not one prediction an example, and at least one.
     """
     if len(gold) != len(predicted) or not gold:
         raise SourceError(
             f"{len(predicted)} predictions for {len(gold)} examples",
             mend="Give one prediction an example, in the same order",
         )
+    return Counter(zip(gold, predicted, strict=True))
 
 
-def accuracy(gold: Sequence[str], predicted: Sequence[str]) -> float:
+def accuracy(counts: Confusion) -> float:
     """Return the share of right predictions."""
-    require_pairs(gold, predicted)
-    return sum(map(str.__eq__, gold, predicted)) / len(gold)
+    return sum(n for (g, p), n in counts.items() if g == p) / sum(counts.values())
 
 
-def micro_f1(gold: Sequence[str], predicted: Sequence[str], na: str | None) -> Score:
+def micro_f1(counts: Confusion, na: str | None) -> Score:
     """Return micro-averaged scores over all relations but NA.
 
     A prediction counts against precision unless it is NA, an example in recall unless it is NA.
     """
-    require_pairs(gold, predicted)
-    right = sum(g == p != na for g, p in zip(gold, predicted, strict=True))
-    return Score.of(right, sum(p != na for p in predicted), sum(g != na for g in gold))
+    right = sum(n for (g, p), n in counts.items() if g == p and g != na)
+    predicted = sum(n for (_, p), n in counts.items() if p is not None and p != na)
+    return Score.of(right, predicted, sum(n for (g, _), n in counts.items() if g != na))
 
 
-def macro_f1(gold: Sequence[str], predicted: Sequence[str], na: str | None) -> float:
-    """Return the mean F1 over the relations that occur in `gold`, NA left out."""
-    require_pairs(gold, predicted)
-    right = Counter(g for g, p in zip(gold, predicted, strict=True) if g == p)
-    there, found = Counter(gold), Counter(predicted)
-    names = [name for name in there if name != na]
-    if not names:
-        return 0.0
-    return mean(Score.of(right[name], found[name], there[name]).f1 for name in names)
+def macro_f1(counts: Confusion, na: str | None) -> float:
+    """Return the mean F1 over the relations that occur, NA left out."""
+    scores = each_relation(counts)
+    found = [score.f1 for name, score in scores.items() if name != na]
+    return mean(found) if found else 0.0
 
 
-def semeval_f1(gold: Sequence[str], predicted: Sequence[str | None], other: str = "Other") -> Score:
+def each_relation(counts: Confusion) -> dict[str, Score]:
+    """Return the score of each relation that occurs among the examples."""
+    right, there = Counter[str](), Counter[str]()
+    found = Counter[str | None]()
+    for (gold, predicted), n in counts.items():
+        there[gold] += n
+        found[predicted] += n
+        right[gold] += n if gold == predicted else 0
+    return {name: Score.of(right[name], found[name], there[name]) for name in sorted(there)}
+
+
+def semeval_f1(counts: Confusion, other: str = "Other") -> Score:
     """Return the official score of SemEval-2010 task 8: (9+1)-way, direction counts.
 
     Cause-Effect(e1,e2) and Cause-Effect(e2,e1) are one relation, but a prediction is right only in
     its own direction; in the other it is wrong and still counts as predicted. Averaged over the
-    relations that occur in `gold`, without `other`. All three are macro averages.
-
-    Args:
-        predicted: None for an example without an answer: it counts in recall alone.
+    relations that occur, without `other`. All three are macro averages. An example without an
+    answer counts in recall alone.
 
     Paper: Hendrickx et al. (SemEval 2010), section 4.2, and the scorer of the release, version 1.2.
     """
-    require_pairs(gold, predicted)
-    there = Counter(undirected(name) for name in gold)
-    found = Counter(undirected(name) for name in predicted if name is not None)
-    right = Counter(undirected(g) for g, p in zip(gold, predicted, strict=True) if g == p)
+    right, there, found = Counter[str](), Counter[str](), Counter[str]()
+    for (gold, predicted), n in counts.items():
+        there[undirected(gold)] += n
+        right[undirected(gold)] += n if gold == predicted else 0
+        if predicted is not None:
+            found[undirected(predicted)] += n
     scores = [
         Score.of(right[name], found[name], there[name]) for name in sorted(there) if name != other
     ]
@@ -200,20 +218,38 @@ def binomial_interval(right: int, count: int) -> Interval:
     return Interval(max(middle - half, 0.0), min(middle + half, 1.0))
 
 
-def bootstrap_interval(
-    score: Callable[[Sequence[str], Sequence[str]], float],
+def resampled(
+    scores: Callable[[Confusion], Mapping[str, float]],
     gold: Sequence[str],
     predicted: Sequence[str],
+    clusters: Sequence[Sequence[int]],
     *,
     seed: int,
     samples: int = 1000,
-) -> Interval:
-    """Return the middle 95 % of a score over examples drawn anew, with replacement."""
-    require_pairs(gold, predicted)
+) -> dict[str, Interval]:
+    """Return the middle 95 % of each score over clusters drawn anew, with replacement.
+
+    Args:
+        clusters: Places of the examples that are drawn together; together they are all places.
+
+    Paper: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13: percentiles.
+    """
+    kinds = list(confusion(gold, predicted))
+    number = {kind: column for column, kind in enumerate(kinds)}
+    # Clusters with the same answers are one kind of cluster: few, whatever the number of examples.
+    alike = Counter(
+        tuple(sorted(number[gold[i], predicted[i]] for i in cluster)) for cluster in clusters
+    )
+    counts_CK = np.zeros((len(alike), len(kinds)), dtype=np.int64)
+    for row, members in enumerate(alike):
+        np.add.at(counts_CK[row], list(members), 1)
+    shares_C = np.array(list(alike.values())) / len(clusters)
     rng = np.random.default_rng(seed)
-    values = []
+    values: dict[str, list[float]] = {}
     for _ in range(samples):
-        drawn = rng.integers(len(gold), size=len(gold)).tolist()
-        values.append(score([gold[i] for i in drawn], [predicted[i] for i in drawn]))
-    low, high = np.quantile(values, [0.025, 0.975])
-    return Interval(float(low), float(high))
+        drawn_K = rng.multinomial(len(clusters), shares_C) @ counts_CK
+        again = {kind: n for kind, n in zip(kinds, drawn_K.tolist(), strict=True) if n}
+        for name, value in scores(again).items():
+            values.setdefault(name, []).append(value)
+    bounds = {name: np.quantile(found, [0.025, 0.975]) for name, found in values.items()}
+    return {name: Interval(float(low), float(high)) for name, (low, high) in bounds.items()}

@@ -7,11 +7,11 @@ Wiki80, Han et al., OpenNRE (EMNLP 2019); ChemProt and SciERC as in Beltagy et a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from stages.annotated.document import Document
 from stages.tasks.base import Example, Head, pair_examples
-from stages.tasks.scores import accuracy, macro_f1, micro_f1, semeval_f1
+from stages.tasks.scores import Confusion, accuracy, macro_f1, micro_f1, semeval_f1
 
 __all__ = ["ChemProt", "RelationFile", "SciIE", "SemEval", "Tacred", "Wiki80"]
 
@@ -31,16 +31,17 @@ class RelationFile:
         """Yield the examples of a split."""
         return pair_examples(documents)
 
-    def scores(self, gold: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
+    def scores(self, counts: Confusion) -> dict[str, float]:
         """Return accuracy, micro-F1 and macro-F1, the latter two without NA."""
-        na = next((name for name in self.na if name in set(gold)), None)
-        micro = micro_f1(gold, predicted, na)
+        occurring = {name for pair in counts for name in pair}
+        na = next((name for name in self.na if name in occurring), None)
+        micro = micro_f1(counts, na)
         return {
-            "accuracy": accuracy(gold, predicted),
+            "accuracy": accuracy(counts),
             "micro_precision": micro.precision,
             "micro_recall": micro.recall,
             "micro_f1": micro.f1,
-            "macro_f1": macro_f1(gold, predicted, na),
+            "macro_f1": macro_f1(counts, na),
         }
 
 
@@ -51,10 +52,9 @@ class SemEval(RelationFile):
     metric = "official_f1"
     na = ("Other",)
 
-    def scores(self, gold: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
+    def scores(self, counts: Confusion) -> dict[str, float]:
         """Return the official score beside those of any relation file."""
-        official = semeval_f1(gold, predicted)
-        return {**super().scores(gold, predicted), "official_f1": official.f1}
+        return {**super().scores(counts), "official_f1": semeval_f1(counts).f1}
 
 
 class Tacred(RelationFile):

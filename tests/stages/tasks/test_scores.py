@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.tasks.scores import (
+    Confusion,
     accuracy,
     binomial_interval,
-    bootstrap_interval,
+    confusion,
     label_ids,
     macro_f1,
     micro_f1,
+    resampled,
     semeval_f1,
     summary,
 )
@@ -40,18 +42,18 @@ def answers(name: str) -> dict[str, str]:
 @pytest.mark.parametrize(("number", "official"), [(1, 64.09), (2, 6.35), (3, 11.11), (5, 44.44)])
 def test_semeval_gives_what_the_official_scorer_gives(number: int, official: float) -> None:
     key, proposed = answers(f"answer_key{number}"), answers(f"proposed_answer{number}")
-    score = semeval_f1(list(key.values()), [proposed.get(number) for number in key])
+    score = semeval_f1(confusion(list(key.values()), [proposed.get(number) for number in key]))
     assert round(100 * score.f1, 2) == official
 
 
 def test_semeval_counts_the_wrong_direction_as_predicted() -> None:
-    score = semeval_f1([CE12, CE12, "Other"], [CE12, CE21, CE12])
+    score = semeval_f1(confusion([CE12, CE12, "Other"], [CE12, CE21, CE12]))
     assert (score.precision, score.recall) == (pytest.approx(1 / 3), pytest.approx(1 / 2))
     assert score.f1 == pytest.approx(2 / 5)
 
 
 def test_semeval_averages_over_the_relations_of_the_key() -> None:
-    score = semeval_f1([CE12, "Other"], [CE12, "Message-Topic(e1,e2)"])
+    score = semeval_f1(confusion([CE12, "Other"], [CE12, "Message-Topic(e1,e2)"]))
     assert score.f1 == 1.0
 
 
@@ -65,7 +67,7 @@ def test_micro_f1_is_that_of_a_naive_count(gold: list[str], data: st.DataObject)
             guessed += 1
             right += 1 if p == g else 0
         there += 1 if g != "NA" else 0
-    score = micro_f1(gold, predicted, "NA")
+    score = micro_f1(confusion(gold, predicted), "NA")
     assert score.precision == (right / guessed if guessed else 0)
     assert score.recall == (right / there if there else 0)
     expected = 2 * right / (guessed + there) if guessed + there else 0
@@ -76,18 +78,20 @@ def test_micro_f1_is_that_of_a_naive_count(gold: list[str], data: st.DataObject)
 def test_without_na_micro_f1_is_accuracy(gold: list[str], data: st.DataObject) -> None:
     size = len(gold)
     predicted = data.draw(st.lists(st.sampled_from(["NA", "a"]), min_size=size, max_size=size))
-    assert micro_f1(gold, predicted, None).f1 == pytest.approx(accuracy(gold, predicted))
+    assert micro_f1(confusion(gold, predicted), None).f1 == pytest.approx(
+        accuracy(confusion(gold, predicted))
+    )
 
 
 def test_na_inflates_micro_f1_where_it_is_not_left_out() -> None:
     gold, predicted = ["NA"] * 8 + ["a", "a"], ["NA"] * 10
-    assert micro_f1(gold, predicted, None).f1 == pytest.approx(0.8)
-    assert micro_f1(gold, predicted, "NA").f1 == 0.0
+    assert micro_f1(confusion(gold, predicted), None).f1 == pytest.approx(0.8)
+    assert micro_f1(confusion(gold, predicted), "NA").f1 == 0.0
 
 
 def test_macro_f1_is_the_mean_over_relations_but_na() -> None:
     gold, predicted = ["a", "a", "b", "NA"], ["a", "b", "b", "b"]
-    assert macro_f1(gold, predicted, "NA") == pytest.approx((2 / 3 + 1 / 2) / 2)
+    assert macro_f1(confusion(gold, predicted), "NA") == pytest.approx((2 / 3 + 1 / 2) / 2)
 
 
 def test_na_becomes_class_0_and_a_file_that_says_otherwise_is_warned_of() -> None:
@@ -117,9 +121,9 @@ def test_wrong_classes_are_refused(found: list[str], classes: dict[str, int], me
 
 def test_predictions_of_another_number_are_refused() -> None:
     with pytest.raises(SourceError, match="1 predictions for 2 examples"):
-        accuracy(["a", "b"], ["a"])
+        confusion(["a", "b"], ["a"])
     with pytest.raises(SourceError, match="0 predictions for 0"):
-        accuracy([], [])
+        confusion([], [])
 
 
 def test_a_summary_over_seeds() -> None:
@@ -141,11 +145,26 @@ def test_a_binomial_interval_is_wilsons(right: int, count: int, low: float, high
     )
 
 
-def test_a_bootstrap_interval_comes_near_the_binomial_one() -> None:
+def both(counts: Confusion) -> dict[str, float]:
+    return {"accuracy": accuracy(counts), "f1": micro_f1(counts, None).f1}
+
+
+def test_an_interval_of_draws_comes_near_the_binomial_one() -> None:
     gold = ["a"] * 400
     predicted = ["a"] * 300 + ["b"] * 100
-    drawn = bootstrap_interval(accuracy, gold, predicted, seed=1)
+    alone = [[place] for place in range(400)]
+    drawn = resampled(both, gold, predicted, alone, seed=1)
     known = binomial_interval(300, 400)
-    assert drawn.low == pytest.approx(known.low, abs=0.01)
-    assert drawn.high == pytest.approx(known.high, abs=0.01)
-    assert drawn == bootstrap_interval(accuracy, gold, predicted, seed=1)
+    assert drawn["accuracy"].low == pytest.approx(known.low, abs=0.01)
+    assert drawn["accuracy"].high == pytest.approx(known.high, abs=0.01)
+    assert drawn == resampled(both, gold, predicted, alone, seed=1)
+
+
+def test_examples_that_are_right_together_widen_the_interval() -> None:
+    gold = ["a"] * 400
+    predicted = [("a", "b")[place // 20 % 2] for place in range(400)]
+    alone = [[place] for place in range(400)]
+    together = [list(range(start, start + 20)) for start in range(0, 400, 20)]
+    narrow = resampled(both, gold, predicted, alone, seed=1)["accuracy"]
+    wide = resampled(both, gold, predicted, together, seed=1)["accuracy"]
+    assert wide.high - wide.low > 3 * (narrow.high - narrow.low)

@@ -1,4 +1,4 @@
-"""Sentence tasks: examples, subsets, input formats."""
+"""Sentence tasks: examples and subsets."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from stages.annotated import read
 from stages.annotated.document import Document, Entity, Mention, Relation
 from stages.tasks import TASKS, task_named
 from stages.tasks.base import Example, pair_examples
-from stages.tasks.formats import INPUT_FORMATS, InputFormat, pieces
+from stages.tasks.scores import confusion
 from stages.tasks.subsets import draw
 from storage.errors import ConfigError, SourceError
 
 TEXT = "Once Kent saw Ada leave."
-EXAMPLE = Example("dev/1", TEXT, (14, 17), (5, 9), "PERSON", None, "left")
 
 
 class Nobody:
@@ -59,55 +58,6 @@ def test_an_unlabelled_text_of_two_entities_is_an_example() -> None:
     assert (one.head, one.relation) == ((14, 17), None)
     with pytest.raises(SourceError, match="3 entities and no relation"):
         list(pair_examples([document(entities=3)]))
-
-
-def shown(format: InputFormat) -> str:
-    wrap = {"text": "{}", "marker": "[{}]", "blank": "<blank {}>", "type": "<{}>"}
-    return "".join(wrap[piece.kind].format(piece.value) for piece in pieces(EXAMPLE, format))
-
-
-@pytest.mark.parametrize(
-    ("format", "expected"),
-    [
-        ("C+M", "Once [E2]Kent[/E2] saw [E1]Ada[/E1] leave."),
-        ("C+T", "Once [E2]<tail:UNK>[/E2] saw [E1]<head:PERSON>[/E1] leave."),
-        ("OnlyC", "Once [E2]<blank tail>[/E2] saw [E1]<blank head>[/E1] leave."),
-        ("OnlyM", "[E2]Kent[/E2][E1]Ada[/E1]"),
-        ("OnlyT", "[E2]<tail:UNK>[/E2][E1]<head:PERSON>[/E1]"),
-    ],
-)
-def test_what_a_model_sees_in_each_input_format(format: InputFormat, expected: str) -> None:
-    assert shown(format) == expected
-
-
-@given(st.sampled_from(INPUT_FORMATS), st.text(max_size=12), st.data())
-def test_no_format_loses_or_doubles_a_word(
-    format: InputFormat, text: str, data: st.DataObject
-) -> None:
-    text = f"ab{text}cd"
-    cut = data.draw(st.integers(1, len(text) - 1))
-    start = data.draw(st.integers(0, cut - 1))
-    end = data.draw(st.integers(cut + 1, len(text)))
-    example = Example("1", text, (cut, end), (start, cut), "A", "B", None)
-    found = pieces(example, format)
-    words = "".join(piece.value for piece in found if piece.kind == "text")
-    context, mentions = text[:start] + text[end:], text[start:end]
-    expected = {
-        "C+M": text,
-        "C+T": context,
-        "OnlyC": context,
-        "OnlyM": mentions,
-        "OnlyT": "",
-    }
-    assert words == expected[format]
-    assert Counter(p.value for p in found if p.kind == "marker") == Counter(
-        ["E1", "/E1", "E2", "/E2"]
-    )
-
-
-def test_overlapping_mentions_have_no_input() -> None:
-    with pytest.raises(SourceError, match="overlap"):
-        pieces(Example("1", TEXT, (0, 4), (2, 6), None, None, None), "C+M")
 
 
 @given(
@@ -165,14 +115,13 @@ def test_every_task_answers_with_its_metric(name: str) -> None:
     task = task_named(name)
     assert task.name == name
     gold = ["Cause-Effect(e1,e2)", "Other"]
-    scores = task.scores(gold, gold)
-    assert scores[task.metric] == 1.0
-    assert task.scores(gold, gold[::-1])[task.metric] == 0.0
+    assert task.scores(confusion(gold, gold))[task.metric] == 1.0
+    assert task.scores(confusion(gold, gold[::-1]))[task.metric] == 0.0
 
 
 def test_semeval_leaves_other_out_and_a_file_of_ones_own_finds_its_na() -> None:
     gold, predicted = ["no_relation", "a", "a", "b"], ["a", "a", "a", "b"]
-    scores = task_named("relation_file").scores(gold, predicted)
+    scores = task_named("relation_file").scores(confusion(gold, predicted))
     assert scores["accuracy"] == 0.75
     assert scores["micro_f1"] == pytest.approx(2 * 3 / (4 + 3))
 

@@ -1,0 +1,1 @@
+"""The kit of the report: tables, plots and the page that holds them."""
