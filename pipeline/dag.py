@@ -17,6 +17,7 @@ from stages.parse_wikidata import PARSE_WIKIDATA
 from stages.parse_wikipedia import PARSE_WIKIPEDIA
 from stages.recognize import RECOGNIZE
 from stages.segment import SEGMENT
+from stages.train_ner import TRAIN_NER
 from storage.errors import ConfigError
 from storage.table import Table
 
@@ -26,9 +27,10 @@ DAG: tuple[Stage, ...] = (
     FETCH_BENCHMARKS,
     PARSE_WIKIDATA,
     PARSE_WIKIPEDIA,
+    INDEX_ALIASES,
+    TRAIN_NER,
     RECOGNIZE,
     SEGMENT,
-    INDEX_ALIASES,
     LINK,
     ALIGN,
 )

@@ -10,14 +10,14 @@ from typing import Any
 
 from pydantic import Field
 
-from stages.base import Inputs, Rows, Stage, StageConfig, by_page, runtime, span_of
+from stages.base import Inputs, Read, Rows, Stage, StageConfig, by_page, runtime, span_of
 from storage.errors import ConfigError
 from storage.fingerprint import file_digest, fingerprint
 from storage.spans import Span, merge_across, without_overlap
-from storage.tables import HYPERLINKS, MENTIONS, PAGES, PARAGRAPHS, SENTENCES, SITE
+from storage.tables import HYPERLINKS, MENTIONS, NER_SCORES, PAGES, PARAGRAPHS, SENTENCES, SITE
 
-# Kana, ideographs and Hangul stand without spaces: a neighbour of these does not prolong a word.
-LETTER = r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
+TRAINED = "trained"
+"""Model that the stage train_ner makes."""
 
 Mention = tuple[Span, str | None, str]
 """Span in code points of the page's text, entity type, source."""
@@ -29,10 +29,11 @@ class RecognizeConfig(StageConfig):
     model: str = Field(
         "blank",
         min_length=1,
-        description="spaCy pipeline: blank (hyperlinks and titles only), name==version of an "
-        "installed one, or the folder of one",
+        description="spaCy pipeline: blank (hyperlinks and titles only), trained (learnt by "
+        "train_ner), name==version of an installed one, or the folder of one, also zipped",
     )
     batch_size: int = runtime(128, ge=1, description="paragraphs that spaCy takes at once")
+    gpu: bool = runtime(True, description="use a GPU where spaCy finds one")
 
 
 def recognize(config: RecognizeConfig, inputs: Inputs) -> Iterator[Rows]:
@@ -45,20 +46,32 @@ def recognize(config: RecognizeConfig, inputs: Inputs) -> Iterator[Rows]:
     """
     from stages.ner.pipeline import load, split
 
-    nlp = load(model_name(config.model), inputs.rows(SITE)["language"][0].as_py())
+    name = model_name(config.model)
+    if name == TRAINED:
+        name = str(inputs.files(NER_SCORES)["ner_model.zip"])
+    nlp = load(name, inputs.rows(SITE)["language"][0].as_py(), gpu=config.gpu)
     paragraphs = by_page(inputs.rows(PARAGRAPHS))
     hyperlinks = by_page(inputs.rows(HYPERLINKS))
-    for page in inputs.rows(PAGES).to_pylist():
+    pages = inputs.rows(PAGES).to_pylist()
+    # All blocks go through spaCy as one stream: its batches take no notice of pages.
+    texts = (
+        page["text"][block["char_start"] : block["char_end"]]
+        for page in pages
+        if not page["disambiguation"]
+        for block in paragraphs.get(page["page_id"], [])
+    )
+    pieces = split(nlp, texts, config.batch_size)
+    for page in pages:
         page_id, text = page["page_id"], page["text"]
         if page["disambiguation"]:
             inputs.drop("disambiguation", page_id)
             continue
-        blocks = [span_of(block) for block in paragraphs.get(page_id, [])]
         linked = [span_of(h) for h in hyperlinks.get(page_id, []) if h["char_start"] is not None]
         cuts: list[Span] = []
         found: list[Mention] = []
-        pieces = split(nlp, (text[start:end] for start, end in blocks), config.batch_size)
-        for (start, _), (inner, entities) in zip(blocks, pieces, strict=True):
+        for block in paragraphs.get(page_id, []):
+            inner, entities = next(pieces)
+            start = block["char_start"]
             cuts += [(start + a, start + b) for a, b in inner]
             found += [((start + a, start + b), kind, "ner") for (a, b), kind in entities]
         mentions = resolve(page_id, linked, title_spans(page), found, inputs)
@@ -110,15 +123,15 @@ def title_spans(page: Mapping[str, Any]) -> list[Span]:
 
     A name counts as a whole word only; of names that overlap, the longest counts.
     """
+    from stages.ner.words import whole_words
+
     text = page["text"]
     names = {text[b["char_start"] : b["char_end"]].strip() for b in page["bold_names"]}
     names.add(re.sub(r"\s*\([^()]*\)$", "", page["title"]))
     names = {name for name in names if len(name) > 1}
     if not names:
         return []
-    longest_first = sorted(names, key=lambda name: (-len(name), name))
-    pattern = "|".join(re.escape(name) for name in longest_first)
-    return [m.span() for m in re.finditer(f"(?<!{LETTER})(?:{pattern})(?!{LETTER})", text)]
+    return [m.span() for m in whole_words(names).finditer(text)]
 
 
 def model_name(model: str) -> str:
@@ -133,8 +146,10 @@ def facts(config: RecognizeConfig) -> dict[str, str]:
         ConfigError: If the recipe pins no version and the model is not installed.
     """
     name, _, version = config.model.partition("==")
-    if name == "blank" or version:
+    if name in ("blank", TRAINED) or version:
         return {}
+    if Path(name).is_file():
+        return {"model": file_digest(Path(name))}
     if is_folder(name):
         files = sorted(path for path in Path(name).rglob("*") if path.is_file())
         return {"model": fingerprint([[str(p.relative_to(name)), file_digest(p)] for p in files])}
@@ -185,7 +200,7 @@ def check(config: RecognizeConfig) -> None:
         ConfigError: If it is not, with the command that installs it.
     """
     name, _, version = config.model.partition("==")
-    if name == "blank" or is_folder(name):
+    if name in ("blank", TRAINED) or Path(name).is_file() or is_folder(name):
         return
     wanted = f"{name}-{version} --direct" if version else name
     here = installed_version(name, wanted)
@@ -196,11 +211,17 @@ def check(config: RecognizeConfig) -> None:
         )
 
 
+def reads(config: RecognizeConfig) -> tuple[Read, ...]:
+    """Return what it reads: a model of train_ner only where that is wanted."""
+    tables: tuple[Read, ...] = (PAGES, PARAGRAPHS, HYPERLINKS, SITE)
+    return (*tables, NER_SCORES) if config.model == TRAINED else tables
+
+
 RECOGNIZE = Stage(
     "recognize",
-    version=1,
+    version=2,
     config=RecognizeConfig,
-    reads=(PAGES, PARAGRAPHS, HYPERLINKS, SITE),
+    reads=reads,
     writes=(SENTENCES, MENTIONS),
     run=recognize,
     facts=facts,

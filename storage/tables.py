@@ -288,6 +288,22 @@ LITERALS = Table(
     ),
 )
 
+NER_SCORES = Table(
+    "ner_scores",
+    "entity type that a NER model learnt, or all of them: how well it finds held-out mentions",
+    "whole",
+    ("type",),
+    (
+        Column("type", TEXT, "entity type; all for all of them"),
+        Column("learnt", ID, "mentions that it learnt from"),
+        Column("gold", ID, "held-out mentions that are known"),
+        Column("precision", pa.float64(), "share of what it found, [0, 1]", True),
+        Column("recall", pa.float64(), "share of what is known, [0, 1]", True),
+        Column("f1", pa.float64(), "harmonic mean of both, exact span and type, [0, 1]", True),
+        Column("model", TEXT, "SHA-256 of the model, the file ner_model.zip beside the table"),
+    ),
+)
+
 SENTENCES = Table(
     "sentences",
     "sentence of an article; none crosses a paragraph",

@@ -8,47 +8,73 @@ from pathlib import Path
 
 import spacy
 from spacy.language import Language
+from thinc.api import prefer_gpu
 
+from stages.ner.archive import unpack
 from storage.errors import ConfigError
 from storage.spans import Span
+
+WITHOUT_SPACES = frozenset({"bo", "dz", "gan", "ja", "km", "lo", "lzh", "my", "th", "wuu", "yue"})
+"""Languages whose words stand without spaces."""
 
 Found = tuple[Span, str]
 """Span of a mention in code points, and its entity type."""
 
 
 @lru_cache(maxsize=2)
-def load(model: str, language: str) -> Language:
+def load(model: str, language: str, *, gpu: bool = False) -> Language:
     """Load a pipeline once a process.
 
     Args:
         model: `blank` (sentence borders by punctuation, no entities), the name of an installed
-            pipeline, or the folder of one.
+            pipeline, the folder of one, or that folder zipped.
         language: Language code for `blank`; one that spaCy does not know takes its generic rules.
+        gpu: Use a GPU where spaCy finds one.
 
     Raises:
         ConfigError: If spaCy cannot load the pipeline.
     """
+    if gpu and model != "blank":
+        prefer_gpu()
     if model == "blank":
-        nlp = _blank(language)
+        nlp = blank(language)
     else:
         try:
-            nlp = spacy.load(Path(model) if Path(model).is_dir() else model)
+            nlp = load_saved(model)
         except (OSError, ValueError, ImportError) as error:
             raise ConfigError(
                 f"spaCy cannot load the model {model!r}: {error}",
-                mend=f"Install it: python -m spacy download {model}",
+                mend="Install it (python -m spacy download NAME), or name the folder that "
+                "`nlp.to_disk` wrote, or that folder zipped",
             ) from error
     if not any(nlp.has_pipe(name) for name in ("parser", "senter", "sentencizer")):
         nlp.add_pipe("sentencizer", first=True)
     return nlp
 
 
-def _blank(language: str) -> Language:
+def load_saved(model: str) -> Language:
+    """Load a pipeline that is installed, or saved as a folder or a zip file.
+
+    Raises:
+        OSError, ValueError, ImportError: If there is none.
+    """
+    path = Path(model)
+    if path.is_file():
+        return unpack(path)
+    return spacy.load(path if path.is_dir() else model)
+
+
+def blank(language: str) -> Language:
+    """Return a pipeline that only cuts words, by the rules of a language.
+
+    Args:
+        language: Language code; one that spaCy does not know takes its generic rules. Where words
+            stand without spaces and spaCy has no segmenter at hand, each character is a word.
+    """
     try:
-        # Chinese would want a segmenter of its own; characters serve for sentence borders.
         return spacy.blank(language)
     except ImportError:
-        return spacy.blank("xx")
+        return spacy.blank("zh" if language in WITHOUT_SPACES else "xx")
 
 
 def split(
