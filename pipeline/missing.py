@@ -150,6 +150,9 @@ class Trail:
         return ask(self._tables, "entities", **place, starts=starts)[0]
 
     def _document_left_out(self, document: Row, config: AlignConfig) -> str:
+        classes = {"title": self._title, "classes": config.disambiguation}
+        if found := ask(self._tables, "disambiguation", **classes):
+            return f"the page's item {found[0]['qid']} is a disambiguation page by its P31"
         bounds = {name: document[name] for name in ("char_start", "char_end")}
         size = ask(self._tables, "clusters", page_id=self._page_id, **bounds)[0]
         if size["entities"] < config.min_entities:
@@ -172,6 +175,11 @@ class Trail:
             return f"only deprecated statements relate them ({stated[0]['pid']})"
         if not stated and config.keep_na < 1:
             return f"nothing is stated of them (NA), and align keeps {config.keep_na:g} of such"
+        if stated and config.max_labelled_per_page is not None:
+            return (
+                "the page has more pairs with a label than align takes of one "
+                f"({config.max_labelled_per_page}), and this one was not drawn"
+            )
         drops = ", ".join(self._tables.manifest("tuples").drops()) or "nothing"
         return f"align left the pair out; what it left out altogether: {drops}"
 

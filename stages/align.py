@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.compute as pc
 from pydantic import Field
 
 from stages.base import (
     Inputs,
+    Pending,
     Rows,
     ShardCounts,
     Share,
@@ -20,22 +23,31 @@ from stages.base import (
     runtime,
     span_of,
 )
-from storage.lookup import Lookup, pair_keys, text_key
+from storage.lookup import Lookup, text_key, text_keys
 from storage.tables import (
     DOCUMENTS,
     ENTITIES,
     ITEM_REDIRECTS,
     LINKS,
     MENTIONS,
+    PAGES,
     SENTENCES,
+    TITLES,
     TRIPLES,
+    TUPLE_STATEMENTS,
     TUPLES,
 )
 
 if TYPE_CHECKING:
+    from stages.alignment.pairs import Labels, Stated
+    from stages.alignment.statements import Statements
     from stages.linking.clusters import Entity
 
-PAIRS_AT_ONCE = 200_000
+PAIR_BYTES = 512
+"""Bytes that a pair takes while it is joined, by measurement (benchmarks/join.py)."""
+
+ROWS_AT_ONCE = 50_000
+INSTANCE_OF = 31
 
 
 class AlignConfig(StageConfig):
@@ -45,12 +57,26 @@ class AlignConfig(StageConfig):
         None, ge=0, description="sentences between the nearest mentions, 0 is the same; none: any"
     )
     keep_na: Share = Field(1.0, description="share of the pairs without a label that are kept")
-    seed: int = Field(13, description="seed of that choice; set by the recipe's own `seed`")
+    max_labelled_per_page: int | None = Field(
+        None,
+        ge=1,
+        description="pairs with a label that a page may have, sampled by seed; none: any number. "
+        "The bound for a relation over the corpus is count_relations.max_tuples",
+    )
+    seed: int = Field(13, description="seed of these choices; set by the recipe's own `seed`")
     min_entities: int = Field(
         4, ge=0, description="entities that a document of the unit paragraph must have"
     )
     min_triples: int = Field(
         4, ge=0, description="labels that the pairs of a document of the unit paragraph must have"
+    )
+    disambiguation: list[str] = Field(
+        ["Q4167410", "Q22808320"],
+        description="classes whose instances only tell apart equal names: pages of such an item "
+        "give no documents",
+    )
+    memory_mb: int = runtime(
+        256, ge=16, description="memory of the join of pairs with statements, in MiB"
     )
     shards: ShardCounts = runtime(ShardCounts(), description="set by the recipe's own `shards`")
 
@@ -64,48 +90,85 @@ class Document:
     unit: str
     entities: tuple[Entity, ...]
 
-    def pairs(self) -> Iterator[tuple[int, int]]:
-        """Yield the ordered pairs of linked entities, as ordinals."""
-        linked = [i for i, entity in enumerate(self.entities) if entity.qid is not None]
-        return ((head, tail) for head in linked for tail in linked if head != tail)
+    @property
+    def linked(self) -> list[int]:
+        """Ordinals of the entities that have an item: those that form pairs."""
+        return [i for i, entity in enumerate(self.entities) if entity.qid is not None]
+
+    @property
+    def items(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
+        """Numbers of the items of `linked`."""
+        return np.array([number(self.entities[i].qid or "") for i in self.linked], np.uint64)
+
+    def tuple_id(self, head: int, tail: int) -> str:
+        """Return the id of the pair of two entities."""
+        return f"{self.document_id}/{head}-{tail}"
+
+    def distance(self, head: int, tail: int) -> int:
+        """Return the number of sentences between the nearest mentions of two entities."""
+        first, second = (set(self.entities[i].sentences) for i in (head, tail))
+        return 0 if first & second else min(abs(a - b) for a in first for b in second)
 
 
 def align(config: AlignConfig, inputs: Inputs) -> Iterator[Rows]:
     """Yield the entities of each document, and one `tuples` row per ordered pair of linked ones.
 
     A pair gets the PID of every statement (head, PID, tail) that is not deprecated, and no PID (NA)
-    where there is none. A pair that only deprecated statements relate is neither: it is left out.
+    where there is none; `tuple_statements` says which statements these are, and of what time: one
+    that has ended gives its label all the same. A pair that only deprecated statements relate is
+    neither: it is left out.
 
-    Drops: "few_entities", "few_triples" (documents of the unit paragraph), "too_far",
-    "deprecated_only", "na_sampled_out" (pairs).
+    Drops: "disambiguation_item" (pages whose item is a disambiguation page), "few_entities",
+    "few_triples" (documents of the unit paragraph), "too_far", "deprecated_only",
+    "na_sampled_out", "page_sampled_out" (pairs).
     Paper: Mintz et al. (ACL 2009), the distant supervision assumption (no equation); the two
     bounds: Qin et al., ERICA (ACL 2021), section 5.1.
     """
-    statements = Statements(inputs, config.shards)
+    statements = all_statements(config, inputs)
+    capacity = config.memory_mb * 2**20 // PAIR_BYTES
+    pending = Pending(ENTITIES, TUPLES, TUPLE_STATEMENTS)
     waiting: list[Document] = []
     pairs = 0
-    for document in documents(inputs):
-        if document.unit == "paragraph" and len(document.entities) < config.min_entities:
-            inputs.drop("few_entities", document.document_id)
-            continue
-        waiting.append(document)
-        pairs += len(document.entities) ** 2
-        if pairs >= PAIRS_AT_ONCE:
-            yield from labelled(waiting, statements, config, inputs)
+    for page in pages(config, statements, inputs):
+        waiting += page
+        pairs += sum(len(document.linked) ** 2 for document in page)
+        if pairs >= capacity:
+            yield from labelled(waiting, statements, capacity, config, inputs, pending)
             waiting, pairs = [], 0
-    yield from labelled(waiting, statements, config, inputs)
+    yield from labelled(waiting, statements, capacity, config, inputs, pending)
+    yield from pending.flush()
 
 
-def documents(inputs: Inputs) -> Iterator[Document]:
-    """Yield the documents of the shard with their entities."""
+def all_statements(config: AlignConfig, inputs: Inputs) -> Statements:
+    """Return the statements of the knowledge graph, and of which item each merged one is."""
+    from stages.alignment.merged import Merged
+    from stages.alignment.statements import Statements
+
+    merges = inputs.rows(ITEM_REDIRECTS)
+    gone, kept = (
+        pc.utf8_slice_codeunits(merges[name], 1).cast("uint64") for name in ("qid", "target_qid")
+    )
+    cut = config.shards.along("item")
+    return Statements(inputs.files(TRIPLES), cut, Merged(np.asarray(gone), np.asarray(kept)))
+
+
+def pages(
+    config: AlignConfig, statements: Statements, inputs: Inputs
+) -> Iterator[Sequence[Document]]:
+    """Yield the documents of each page of the shard with their entities."""
     from stages.linking.clusters import clusters
 
     mentions = by_page(inputs.rows(MENTIONS))
     links = by_page(inputs.rows(LINKS))
     sentences = by_page(inputs.rows(SENTENCES))
+    barred = disambiguations(config, statements, inputs)
     for page_id, found in by_page(inputs.rows(DOCUMENTS)).items():
+        if page_id in barred:
+            inputs.drop("disambiguation_item", page_id)
+            continue
         starts = [sentence["char_start"] for sentence in sentences.get(page_id, [])]
         qids = {span_of(row): row["qid"] for row in links.get(page_id, [])}
+        documents = []
         for row in found:
             start, end = span_of(row)
             inside = [
@@ -114,105 +177,79 @@ def documents(inputs: Inputs) -> Iterator[Document]:
                 if start <= mention["char_start"] and mention["char_end"] <= end
             ]
             entities = clusters(inside, qids, starts)
-            yield Document(row["document_id"], page_id, row["unit"], entities)
+            if row["unit"] == "paragraph" and len(entities) < config.min_entities:
+                inputs.drop("few_entities", row["document_id"])
+                continue
+            documents.append(Document(row["document_id"], page_id, row["unit"], entities))
+        yield documents
 
 
-class Statements:
-    """The lookup from pairs of items to the relations that statements give them."""
-
-    def __init__(self, inputs: Inputs, shards: ShardCounts) -> None:
-        self._files = inputs.files(TRIPLES)
-        self._shards = shards.along("item")
-        self._open: dict[int, Lookup] = {}
-        self._merged: dict[int, list[int]] = {}
-        leads = {
-            number(row["qid"]): number(row["target_qid"])
-            for row in inputs.rows(ITEM_REDIRECTS).to_pylist()
-        }
-        for item in leads:
-            self._merged.setdefault(final_item(item, leads), []).append(item)
-
-    def of(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[list[str], bool]]:
-        """Return for each pair the PIDs, and whether a deprecated statement relates it.
-
-        Items that were merged into one of a pair count as that one.
-        """
-        origin, heads, tails = [], [], []
-        for index, (head, tail) in enumerate(pairs):
-            for h in self._same(number(head)):
-                for t in self._same(number(tail)):
-                    origin.append(index)
-                    heads.append(h)
-                    tails.append(t)
-        pids: list[set[int]] = [set() for _ in pairs]
-        deprecated = [False] * len(pairs)
-        owners, keys = np.array(origin, dtype=np.int64), pair_keys(heads, tails)
-        places = (np.array(heads, dtype=np.int64) // self._shards.block) % self._shards.count
-        for place in np.unique(places):
-            lookup = self._lookup(int(place))
-            chosen = places == place
-            starts, ends = lookup.ranges(keys[chosen])
-            hit = starts < ends
-            for owner, start, end in zip(
-                owners[chosen][hit].tolist(), starts[hit].tolist(), ends[hit].tolist(), strict=True
-            ):
-                for at in range(start, end):
-                    if lookup.values("deprecated")[at]:
-                        deprecated[owner] = True
-                    else:
-                        pids[owner].add(int(lookup.values("pid")[at]))
-        return [
-            ([f"P{pid}" for pid in sorted(found)], old)
-            for found, old in zip(pids, deprecated, strict=True)
-        ]
-
-    def _same(self, item: int) -> list[int]:
-        return [item, *self._merged.get(item, ())]
-
-    def _lookup(self, place: int) -> Lookup:
-        if place not in self._open:
-            name = f"statements-{place:05d}"
-            self._open[place] = Lookup(self._files, name, ["pid", "deprecated"])
-        return self._open[place]
-
-
-def final_item(item: int, leads: Mapping[int, int]) -> int:
-    """Return the item that a merged one leads to in the end; a loop ends where it began."""
-    seen = {item}
-    while (following := leads.get(item)) is not None and following not in seen:
-        item = following
-        seen.add(item)
-    return item
+def disambiguations(config: AlignConfig, statements: Statements, inputs: Inputs) -> set[int]:
+    """Return the pages whose item is an instance of a class of disambiguation pages."""
+    known = list(inputs.sql("SELECT page_id, title FROM pages ORDER BY page_id"))
+    page_ids = [page_id for batch in known for page_id in batch["page_id"].to_pylist()]
+    titles = [title for batch in known for title in batch["title"].to_pylist()]
+    lookup = Lookup(inputs.files(TITLES), "titles", ["qid"])
+    starts, ends = lookup.ranges(text_keys(titles))
+    has_item = np.flatnonzero(starts < ends)
+    items = lookup.values("qid")[starts[has_item]]
+    barred: set[int] = set()
+    for qid in config.disambiguation:
+        hits = statements.of(items, np.full(len(items), number(qid)))
+        sound = (hits.values["pid"] == INSTANCE_OF) & hits.sound
+        barred.update(page_ids[has_item[pair]] for pair in hits.pair[sound].tolist())
+    return barred
 
 
 def labelled(
-    found: Sequence[Document], statements: Statements, config: AlignConfig, inputs: Inputs
+    found: Sequence[Document],
+    statements: Statements,
+    capacity: int,
+    config: AlignConfig,
+    inputs: Inputs,
+    pending: Pending,
 ) -> Iterator[Rows]:
-    """Yield the rows of documents: their entities, and their pairs with labels."""
-    pairs = [list(document.pairs()) for document in found]
-    labels = iter(
-        statements.of(
-            [
-                (d.entities[head].qid or "", d.entities[tail].qid or "")
-                for d, own in zip(found, pairs, strict=True)
-                for head, tail in own
-            ]
-        )
-    )
-    entities: list[tuple[Any, ...]] = []
-    tuples: list[tuple[Any, ...]] = []
-    for document, own in zip(found, pairs, strict=True):
-        own_labels = [next(labels) for _ in own]
-        triples = sum(len(pids) for pids, _ in own_labels)
-        if document.unit == "paragraph" and triples < config.min_triples:
+    """Yield the rows of documents: their entities, their pairs with labels, the statements."""
+    from stages.alignment.pairs import labels_of
+
+    kept: list[tuple[Document, Labels]] = []
+    for document, labels in zip(
+        found, labels_of(statements, [d.items for d in found], capacity), strict=True
+    ):
+        if document.unit == "paragraph" and labels.triples < config.min_triples:
             inputs.drop("few_triples", document.document_id)
             continue
-        entities += entity_rows(document)
-        for pair, (pids, deprecated) in zip(own, own_labels, strict=True):
-            row = tuple_row(document, pair, pids, deprecated, config, inputs)
-            tuples += [row] if row is not None else []
-    yield ENTITIES, ENTITIES.batch(entities)
-    yield TUPLES, TUPLES.batch(tuples)
+        kept.append((document, labels))
+    sampled_out = page_samples(kept, config)
+    waiting = 0
+    for document, labels in kept:
+        pending.add(ENTITIES, *entity_rows(document))
+        for row, stated in tuple_rows(document, labels, sampled_out, config, inputs):
+            pending.add(TUPLES, row)
+            pending.add(TUPLE_STATEMENTS, *statement_rows(row, stated, statements))
+            waiting += 1
+            if waiting >= ROWS_AT_ONCE:
+                yield from pending.flush()
+                waiting = 0
+    yield from pending.flush()
+
+
+def page_samples(kept: Sequence[tuple[Document, Labels]], config: AlignConfig) -> set[str]:
+    """Return the labelled pairs that are too many for their page: those of the largest hashes."""
+    if config.max_labelled_per_page is None:
+        return set()
+    names: dict[int, list[str]] = {}
+    for document, labels in kept:
+        for head, tail in ((document.linked[i], document.linked[j]) for i, j in labels.positive):
+            if not too_far(document.distance(head, tail), config):
+                names.setdefault(document.page_id, []).append(document.tuple_id(head, tail))
+    return {
+        name
+        for own in names.values()
+        for name in sorted(own, key=lambda n: (drawn(n, config.seed), n))[
+            config.max_labelled_per_page :
+        ]
+    }
 
 
 def entity_rows(document: Document) -> Iterator[tuple[Any, ...]]:
@@ -233,43 +270,69 @@ def entity_rows(document: Document) -> Iterator[tuple[Any, ...]]:
         )
 
 
-def tuple_row(
+def tuple_rows(
     document: Document,
-    pair: tuple[int, int],
-    pids: list[str],
-    deprecated: bool,
+    labels: Labels,
+    sampled_out: set[str],
     config: AlignConfig,
     inputs: Inputs,
-) -> tuple[Any, ...] | None:
-    """Return the `tuples` row of a pair, or None where it is left out and counted."""
-    head, tail = (document.entities[index] for index in pair)
-    name = f"{document.document_id}/{pair[0]}-{pair[1]}"
-    distance = min(abs(a - b) for a in head.sentences for b in tail.sentences)
-    if config.max_sentence_distance is not None and distance > config.max_sentence_distance:
-        inputs.drop("too_far", name)
-        return None
-    if not pids and deprecated:
-        inputs.drop("deprecated_only", name)
-        return None
-    if not pids and not sampled(name, config.keep_na, config.seed):
-        inputs.drop("na_sampled_out", name)
-        return None
-    return (
-        name,
-        document.document_id,
-        document.page_id,
-        *pair,
-        head.qid,
-        tail.qid,
-        pids,
-        distance,
-        distance == 0,
-    )
+) -> Iterator[tuple[tuple[Any, ...], list[Stated]]]:
+    """Yield the `tuples` rows of a document, each with its statements; count what is left out."""
+    linked = list(enumerate(document.linked))
+    for (i, head), (j, tail) in product(linked, linked):
+        if i == j:
+            continue
+        name = document.tuple_id(head, tail)
+        stated = labels.of(i, j)
+        pids = sorted({s.pid for s in stated if not s.deprecated})
+        distance = document.distance(head, tail)
+        reason = left_out(name, stated, pids, distance, sampled_out, config)
+        if reason is not None:
+            inputs.drop(reason, name)
+            continue
+        place = (name, document.document_id, document.page_id, head, tail)
+        qids = (document.entities[head].qid, document.entities[tail].qid)
+        yield (*place, *qids, [f"P{pid}" for pid in pids], distance, distance == 0), stated
 
 
-def sampled(name: str, share: float, seed: int) -> bool:
-    """Whether a name falls into a sample; it depends on nothing else, so not on shards either."""
-    return text_key(f"{seed}/{name}") < share * 2**64
+def left_out(
+    name: str,
+    stated: Sequence[Stated],
+    pids: Sequence[int],
+    distance: int,
+    sampled_out: set[str],
+    config: AlignConfig,
+) -> str | None:
+    """Return why a pair is no tuple, or None."""
+    if too_far(distance, config):
+        return "too_far"
+    if stated and not pids:
+        return "deprecated_only"
+    if not pids and drawn(name, config.seed) >= config.keep_na * 2**64:
+        return "na_sampled_out"
+    return "page_sampled_out" if name in sampled_out else None
+
+
+def too_far(distance: int, config: AlignConfig) -> bool:
+    """Whether a pair is further apart than the recipe takes."""
+    return config.max_sentence_distance is not None and distance > config.max_sentence_distance
+
+
+def statement_rows(
+    row: tuple[Any, ...], stated: Sequence[Stated], statements: Statements
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the `tuple_statements` rows of a tuple."""
+    tuple_id, document_id, page_id, head, tail, *_ = row
+    for s in stated:
+        if not s.deprecated:
+            place = (tuple_id, page_id, document_id, head, tail)
+            times = statements.times(s.head, s.times)
+            yield (*place, f"P{s.pid}", f"Q{s.head}", s.statement, s.rank, *times)
+
+
+def drawn(name: str, seed: int) -> int:
+    """Return the number below 2^64 that is drawn for a name; on nothing else does it hang."""
+    return text_key(f"{seed}/{name}")
 
 
 def number(qid: str) -> int:
@@ -279,9 +342,9 @@ def number(qid: str) -> int:
 
 ALIGN = Stage(
     "align",
-    version=1,
+    version=2,
     config=AlignConfig,
-    reads=(DOCUMENTS, SENTENCES, MENTIONS, LINKS, TRIPLES, ITEM_REDIRECTS),
-    writes=(ENTITIES, TUPLES),
+    reads=(PAGES, TITLES, DOCUMENTS, SENTENCES, MENTIONS, LINKS, TRIPLES, ITEM_REDIRECTS),
+    writes=(ENTITIES, TUPLES, TUPLE_STATEMENTS),
     run=align,
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,16 @@ from stages.raw import file_names, shard_records
 from storage.lookup import Array, pair_keys, write_sorted_lookup
 from storage.runs import SortedRows
 from storage.table import Column, Table
-from storage.tables import ITEM_REDIRECTS, ITEMS, LITERALS, PROPERTIES, SITE, SOURCES, TRIPLES
+from storage.tables import (
+    ITEM_REDIRECTS,
+    ITEMS,
+    LITERALS,
+    PROPERTIES,
+    QUALIFIERS,
+    SITE,
+    SOURCES,
+    TRIPLES,
+)
 
 if TYPE_CHECKING:
     from stages.wiki.wikidata import EntityRows
@@ -29,10 +39,13 @@ STATED = Table(
     "statement_keys",
     "statement between two items",
     "item",
-    ("key", "value"),
+    ("key", "pid", "statement"),
     (
         Column("key", pa.uint64(), "head and tail as `pair_keys` has them"),
-        Column("value", pa.uint64(), "number of the PID times two, plus one where deprecated"),
+        Column("pid", pa.uint32(), "number of the PID"),
+        Column("statement", pa.uint32(), "ordinal among all statements of the item"),
+        Column("rank", pa.uint8(), "code of the rank"),
+        Column("times", pa.string(), "start, end and point in time as JSON; empty without any"),
     ),
 )
 """What the lookup is made of; never stored as a table."""
@@ -122,31 +135,53 @@ class StatementLookup:
 
     def add(self, triples: pa.RecordBatch) -> None:
         """Add the statements of a batch that have an item."""
+        from stages.alignment.statements import RANKS
+
         known = triples.filter(pc.is_valid(triples["tail_qid"]))
-        deprecated = np.asarray(pc.equal(known["rank"], "deprecated").cast(pa.uint64()))
-        keys = pair_keys(numbers(known["head_qid"]), numbers(known["tail_qid"]))
-        values = numbers(known["pid"]) << np.uint64(1) | deprecated
-        self._rows.add(STATED, pa.RecordBatch.from_arrays([keys, values], schema=STATED.schema))
+        columns = [
+            pair_keys(numbers(known["head_qid"]), numbers(known["tail_qid"])),
+            numbers(known["pid"]).astype(np.uint32),
+            known["statement"].cast(pa.uint32()),
+            pc.index_in(known["rank"], pa.array(RANKS)).cast(pa.uint8()),
+            times(known),
+        ]
+        self._rows.add(STATED, pa.RecordBatch.from_arrays(columns, schema=STATED.schema))
 
     def write(self, inputs: Inputs) -> None:
-        """Keep the lookup, each statement once; values of one pair are in the order of PIDs."""
-        name = f"statements-{inputs.shard.index:05d}"
-        columns = {"pid": np.uint32, "deprecated": np.bool_}
-        write_sorted_lookup(inputs.keep, name, self._stretches(), columns)
+        """Keep the lookup; the statements of one pair are in the order of PIDs."""
+        from stages.alignment.statements import COLUMNS, lookup_name, times_name
 
-    def _stretches(self) -> Iterator[tuple[Array, dict[str, Array]]]:
-        last: Array = np.empty((2, 0), np.uint64)
+        shard = inputs.shard.index
+        with inputs.keep(times_name(shard)).open("wb") as file:
+            stretches = self._stretches(file)
+            write_sorted_lookup(inputs.keep, lookup_name(shard), stretches, COLUMNS)
+
+    def _stretches(self, file: BinaryIO) -> Iterator[tuple[Array, dict[str, Array]]]:
+        """Yield the rows in order; write the times of each, and note where they stand."""
         for batch in self._rows.take(STATED):
-            rows = np.stack([np.asarray(column) for column in batch.columns])
-            seen = np.concatenate([last, rows], axis=1)
-            new = np.ones(seen.shape[1], dtype=bool)
-            new[1:] = (seen[:, 1:] != seen[:, :-1]).any(axis=0)
-            keys, values = rows[:, new[last.shape[1] :]]
-            last = rows[:, -1:]
-            yield (
-                keys,
-                {"pid": values >> np.uint64(1), "deprecated": values & np.uint64(1)},
-            )
+            columns = {
+                name: np.asarray(batch[name]) for name in ("key", "pid", "statement", "rank")
+            }
+            places = np.zeros(batch.num_rows, np.uint64)
+            for row in np.flatnonzero(np.asarray(pc.not_equal(batch["times"], ""))):
+                places[row] = file.tell() + 1
+                file.write(batch["times"][int(row)].as_py().encode() + b"\n")
+            yield columns.pop("key"), columns | {"times": places}
+
+
+def times(statements: pa.RecordBatch) -> pa.Array:
+    """Return start, end and point in time of statements as JSON; "" of those without any."""
+    names = [column.name for column in QUALIFIERS]
+    timed = pc.is_valid(statements[names[0]])
+    for name in names[1:]:
+        timed = pc.or_(timed, pc.is_valid(statements[name]))
+    rows = np.flatnonzero(np.asarray(timed))
+    texts = np.full(statements.num_rows, "", dtype=object)
+    if len(rows):
+        chosen = statements.select(names).take(pa.array(rows)).to_pylist()
+        for row, moments in zip(rows, chosen, strict=True):
+            texts[row] = json.dumps([moments[name] for name in names], ensure_ascii=False)
+    return pa.array(texts, pa.string())
 
 
 def numbers(ids: pa.Array) -> Array:
@@ -156,7 +191,7 @@ def numbers(ids: pa.Array) -> Array:
 
 PARSE_WIKIDATA = Stage(
     "parse_wikidata",
-    version=1,
+    version=2,
     config=ParseWikidataConfig,
     reads=(SOURCES["wikidata"], SITE),
     writes=(ITEMS, ITEM_REDIRECTS, PROPERTIES, TRIPLES, LITERALS),

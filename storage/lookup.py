@@ -98,9 +98,15 @@ class Lookup:
         return len(self._keys)
 
     def ranges(self, keys: Keys) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Return where each key's values begin and end; an unknown key has an empty range."""
+        """Return where each key's values begin and end; an unknown key has an empty range.
+
+        Many keys are found fastest in ascending order: then memory is read as it lies.
+        """
         starts = np.searchsorted(self._keys, keys, side="left")
-        ends = np.searchsorted(self._keys, keys, side="right")
+        ends = starts.copy()
+        if len(self._keys):
+            known = self._keys[np.minimum(starts, len(self._keys) - 1)] == keys
+            ends[known] = np.searchsorted(self._keys, keys[known], side="right")
         return starts, ends
 
     def values(self, column: str) -> Array:

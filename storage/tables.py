@@ -427,6 +427,25 @@ TUPLES = Table(
     ),
 )
 
+TUPLE_STATEMENTS = Table(
+    "tuple_statements",
+    "statement that gave a tuple one of its labels",
+    "page",
+    ("page_id", "document_id", "head_entity", "tail_entity", "pid", "head_qid", "statement"),
+    (
+        Column("tuple_id", TEXT, "the tuple"),
+        PAGE_ID,
+        Column("document_id", TEXT, "document that it stands in"),
+        Column("head_entity", ORDINAL, "entity of the document that is the head"),
+        Column("tail_entity", ORDINAL, "entity of the document that is the tail"),
+        Column("pid", TEXT, "label that the statement gave"),
+        Column("head_qid", TEXT, "item of the statement; one merged into the tuple's head, maybe"),
+        Column("statement", ORDINAL, "ordinal among all statements of that item"),
+        Column("rank", TEXT, "preferred or normal: deprecated statements give no label"),
+        *QUALIFIERS,
+    ),
+)
+
 ANNOTATIONS = Table(
     "annotations",
     "document of an imported corpus: what its file says beyond the other tables",
@@ -559,6 +578,7 @@ TABLES: dict[str, Table] = {
         LINKS,
         ENTITIES,
         TUPLES,
+        TUPLE_STATEMENTS,
     )
 }
 """Every table by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,18 +12,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.align import ALIGN, AlignConfig, final_item
+from stages.align import ALIGN, AlignConfig
+from stages.alignment.merged import Merged
+from stages.alignment.statements import COLUMNS, RANKS, lookup_name, times_name
 from stages.base import InputTable, ShardCounts
 from storage.artifact import Shards
-from storage.lookup import pair_keys, write_lookup
+from storage.lookup import pair_keys, text_keys, write_lookup
 from storage.tables import (
     DOCUMENTS,
     ENTITIES,
     ITEM_REDIRECTS,
     LINKS,
     MENTIONS,
+    PAGES,
     SENTENCES,
+    TITLES,
     TRIPLES,
+    TUPLE_STATEMENTS,
     TUPLES,
 )
 from tests.conftest import Outcome, RunStage
@@ -48,21 +54,38 @@ class Text:
     types: list[str | None] = field(default_factory=list)
 
 
+TIMES = {"start": {"time": "+1950", "precision": 9, "calendar": "Q1985727"}}
+
+
 def statement_files(folder: Path, statements: list[Statement]) -> dict[str, Path]:
-    """The lookups that parse_wikidata keeps beside its triples."""
+    """The lookups that parse_wikidata keeps beside its triples; each item's statements count up.
+
+    A statement of the property 39 has the times TIMES.
+    """
     folder.mkdir()
     for shard in range(ITEM_CUT.count):
-        own = sorted(
-            {
-                (h, t, p, rank == "deprecated")
-                for h, p, t, rank in statements
-                if ITEM_CUT.of(h) == shard
-            }
-        )
-        rows = np.array(own, dtype=np.uint32).reshape(-1, 4)
-        values = {"pid": rows[:, 2], "deprecated": rows[:, 3].astype(bool)}
-        name = f"statements-{shard:05d}"
-        write_lookup(lambda n: folder / n, name, pair_keys(rows[:, 0], rows[:, 1]), values)
+        rows, times = [], b""
+        for ordinal, (h, p, t, rank) in enumerate(statements):
+            if ITEM_CUT.of(h) == shard:
+                place = 0
+                if p == 39:
+                    place = len(times) + 1
+                    times += json.dumps([TIMES["start"], None, None]).encode() + b"\n"
+                rows.append((h, t, p, RANKS.index(rank), ordinal, place))
+        columns = np.array(rows, dtype=np.uint64).reshape(-1, 6).T
+        values = {n: c.astype(COLUMNS[n]) for n, c in zip(COLUMNS, columns[2:], strict=True)}
+        keys = pair_keys(columns[0], columns[1])
+        write_lookup(lambda n: folder / n, lookup_name(shard), keys, values)
+        (folder / times_name(shard)).write_bytes(times)
+    return {path.name: path for path in folder.iterdir()}
+
+
+def title_files(folder: Path, pages: int) -> dict[str, Path]:
+    """The lookup of titles: "page 1" is the article of Q1001."""
+    folder.mkdir()
+    titles = text_keys(f"page {n}" for n in range(1, pages + 1))
+    qids = {"qid": np.arange(1001, 1001 + pages, dtype=np.uint32)}
+    write_lookup(lambda n: folder / n, "titles", titles, qids)
     return {path.name: path for path in folder.iterdir()}
 
 
@@ -82,9 +105,12 @@ class Aligner:
         texts = texts if isinstance(texts, list) else [texts]
         self._calls += 1
         files = statement_files(self._folder / str(self._calls), list(statements))
-        given: dict[Any, Any] = {t: [] for t in (DOCUMENTS, SENTENCES, MENTIONS, LINKS)}
+        given: dict[Any, Any] = {t: [] for t in (PAGES, DOCUMENTS, SENTENCES, MENTIONS, LINKS)}
         for page_id, text in enumerate(texts, 1):
+            given[PAGES].append({"page_id": page_id, "title": f"page {page_id}"})
             self._add(given, page_id, text)
+        titles = title_files(self._folder / f"titles-{self._calls}", len(texts))
+        given[TITLES] = InputTable(rows=TITLES.schema.empty_table(), files=titles)
         given[TRIPLES] = InputTable(rows=TRIPLES.schema.empty_table(), files=files)
         given[ITEM_REDIRECTS] = [
             {"qid": old, "target_qid": new} for old, new in (merged or {}).items()
@@ -232,6 +258,10 @@ def test_mentions_outside_the_document_do_not_count(run_stage: RunStage, tmp_pat
         ALIGN,
         AlignConfig(shards=CUT),
         {
+            PAGES: [{"page_id": 1, "title": "page 1"}],
+            TITLES: InputTable(
+                rows=TITLES.schema.empty_table(), files=title_files(tmp_path / "titles", 1)
+            ),
             DOCUMENTS: [
                 {"document_id": "d", "page_id": 1, "char_start": 10, "char_end": 20, "unit": "lead"}
             ],
@@ -300,12 +330,14 @@ def test_a_document_without_mentions_has_no_rows(align: Aligner) -> None:
     assert outcome.rows(ENTITIES) == outcome.rows(TUPLES) == []
 
 
+@pytest.mark.parametrize("pair_bytes", [256 << 20, 256 << 17, 20 << 20, 9 << 20])
 def test_documents_in_many_batches_give_the_rows_of_one(
-    align: Aligner, monkeypatch: pytest.MonkeyPatch
+    align: Aligner, monkeypatch: pytest.MonkeyPatch, pair_bytes: int
 ) -> None:
     texts = [clique("page", size) for size in (2, 3, 4, 5)]
     whole = align(texts, FOUR)
-    monkeypatch.setattr("stages.align.PAIRS_AT_ONCE", 5)
+    monkeypatch.setattr("stages.align.PAIR_BYTES", pair_bytes)
+    monkeypatch.setattr("stages.align.ROWS_AT_ONCE", 3)
     assert align(texts, FOUR).rows(TUPLES) == whole.rows(TUPLES)
 
 
@@ -417,7 +449,98 @@ def test_a_chain_of_merged_items_counts_as_its_end(align: Aligner) -> None:
 
 @pytest.mark.parametrize(
     ("leads", "expected"),
-    [({}, 1), ({1: 2}, 2), ({1: 2, 2: 3}, 3), ({1: 1}, 1), ({1: 2, 2: 1}, 2)],
+    [({}, 1), ({1: 2}, 2), ({1: 2, 2: 3}, 3), ({3: 1, 1: 2}, 2), ({1: 1}, 1), ({1: 2, 2: 1}, 1)],
 )
-def test_the_end_of_a_chain_of_redirects(leads: dict[int, int], expected: int) -> None:
-    assert final_item(1, leads) == expected
+def test_the_end_of_a_chain_of_merges(leads: dict[int, int], expected: int) -> None:
+    merged = Merged(list(leads), list(leads.values()))
+    assert merged.current([1]).tolist() == [expected]
+
+
+@given(st.dictionaries(st.integers(1, 9), st.integers(1, 9)))
+def test_merged_items_are_found_in_both_directions(leads: dict[int, int]) -> None:
+    def end(item: int) -> int:
+        seen = []
+        while item in leads and item not in seen:
+            seen.append(item)
+            item = leads[item]
+        return seen[0] if item in seen else item
+
+    merged = Merged(list(leads), list(leads.values()))
+    items = np.arange(1, 10, dtype=np.uint64)
+    assert merged.current(items).tolist() == [end(item) for item in range(1, 10)]
+    owners, numbers = merged.with_older(items)
+    expected = {(end(i) - 1, i) for i in range(1, 10) if end(i) != i} | {
+        (i, i + 1) for i in range(9)
+    }
+    assert set(zip(owners.tolist(), numbers.tolist(), strict=True)) == expected
+    assert len(owners) == len(expected)
+
+
+def test_each_label_names_its_statements_with_rank_and_time(align: Aligner) -> None:
+    statements = [
+        (1, 39, 2, "preferred"),
+        (1, 39, 2, "normal"),
+        (7, 19, 2, "normal"),
+        (1, 19, 2, "deprecated"),
+        (2, 20, 1, "deprecated"),
+    ]
+    outcome = align(PAIR, statements, merged={"Q7": "Q1"})
+    rows = outcome.rows(TUPLE_STATEMENTS)
+    assert [(r["pid"], r["head_qid"], r["statement"], r["rank"]) for r in rows] == [
+        ("P19", "Q7", 2, "normal"),
+        ("P39", "Q1", 0, "preferred"),
+        ("P39", "Q1", 1, "normal"),
+    ]
+    assert {r["tuple_id"] for r in rows} == {"1:0-20/0-1"}
+    assert [(r["start"], r["end"], r["point"]) for r in rows] == [
+        (None, None, None),
+        (TIMES["start"], None, None),
+        (TIMES["start"], None, None),
+    ]
+
+
+def test_a_statement_of_a_pair_that_is_left_out_is_not_told(align: Aligner) -> None:
+    text = Text([("A", "Q1"), ("B", "Q2")], [0, 1])
+    outcome = align(text, [(1, 5, 2, "normal")], max_sentence_distance=0)
+    assert outcome.rows(TUPLE_STATEMENTS) == []
+
+
+def test_pages_of_disambiguation_items_give_nothing_and_are_counted(align: Aligner) -> None:
+    statements = [
+        (1001, 31, 4167410, "normal"),
+        (1002, 31, 5, "normal"),
+        (1003, 31, 4167410, "deprecated"),
+        (1004, 279, 4167410, "normal"),
+        (1005, 31, 22808320, "preferred"),
+    ]
+    outcome = align([PAIR] * 5, statements)
+    assert {r["page_id"] for r in outcome.rows(TUPLES)} == {2, 3, 4}
+    assert outcome.drops == {"disambiguation_item": 2}
+    assert align([PAIR] * 5, statements, disambiguation=[]).drops == {}
+
+
+def test_a_page_may_have_only_so_many_labelled_pairs_drawn_by_seed(align: Aligner) -> None:
+    statements = [(h, 530, t, "normal") for h in range(1, 7) for t in range(1, 7) if h != t]
+    texts = [clique("page", 6), clique("page", 3)]
+
+    def kept(**config: Any) -> set[str]:
+        outcome = align(texts, statements, **config)
+        names = {r["tuple_id"] for r in outcome.rows(TUPLES)}
+        assert len(names) + sum(outcome.drops.values()) == 36
+        return names
+
+    few = kept(max_labelled_per_page=10)
+    assert len(few) == 10 + 6
+    assert few == kept(max_labelled_per_page=10) != kept(max_labelled_per_page=10, seed=5)
+    assert kept(max_labelled_per_page=5) < few, "a smaller sample is part of a larger one"
+    assert len(kept(max_labelled_per_page=30)) == 36
+
+
+def test_the_bound_of_a_page_counts_over_its_documents_and_leaves_na_alone(
+    align: Aligner,
+) -> None:
+    outcome = align(clique("page", 12), FOUR, max_labelled_per_page=1)
+    pids = list(labels(outcome).values())
+    assert sum(map(bool, pids)) == 1
+    assert outcome.drops == {"page_sampled_out": 2}
+    assert len(pids) == 12 * 11 - 2
