@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from flows import keep, look, render
 from flows.card import card
+from flows.export import export
 from flows.options import RecipeName, Root, Sets, To, warehouse_at
 from flows.sample import sample
 from flows.why import why
@@ -216,6 +217,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     why,
     card,
     sample,
+    export,
     look.diff,
     keep.log,
     keep.tag,

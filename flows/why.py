@@ -109,7 +109,8 @@ def grounds_text(found: Grounds) -> str:
 def end_text(pair: Mapping[str, Any], role: str) -> str:
     """Return one end of a pair: its words, its item, the item's label."""
     label = pair[f"{role}_label"]
-    return f"{pair[role]} ({pair[f'{role}_qid']}{f', {label}' if label else ''})"
+    item = pair[f"{role}_qid"] or "no item"
+    return f"{pair[role]} ({item}{f', {label}' if label else ''})"
 
 
 def statements_text(rows: Sequence[Mapping[str, Any]] | None) -> str:

@@ -9,10 +9,6 @@ from storage.queries import queries
 from storage.reading import Tables
 
 QUERIES = queries("labels")
-NO_LINKS = (
-    "SELECT NULL::BIGINT AS page_id, NULL::VARCHAR AS document_id, NULL::INT AS entity, "
-    "NULL::VARCHAR AS method, NULL::INT AS sureness WHERE false"
-)
 
 
 def ask_labels(
@@ -22,12 +18,14 @@ def ask_labels(
 
     Beside the columns of `tuples` a label has `pid`; `distance`, its sentence distance in classes;
     and `method`: how the end was linked that is less sure, by its best mention, or "none" where
-    entities came with the text.
+    neither has an item.
     """
     tables.artifact("tuples")
-    evidence = QUERIES["evidence"].sql if "links" in tables.stages else NO_LINKS
+    evidence, labels = QUERIES["evidence"].sql, QUERIES["labels"].sql
     found = tables.sql(
-        f"WITH evidence AS ({evidence}), labels AS ({QUERIES['labels'].sql}) {query}", parameters
+        f"WITH evidence AS ({evidence}), labels AS ({labels}) {query}",
+        parameters,
+        or_empty=("properties",),
     )
     rows: list[dict[str, Any]] = found.to_pylist()
     return rows

@@ -15,6 +15,9 @@ from storage.tables import TABLES
 
 QUERIES = queries("why")
 
+WIKIDATA = ("items", "item_redirects", "properties", "triples", "aliases")
+"""What an annotated corpus does not have."""
+
 Row = dict[str, Any]
 
 
@@ -41,7 +44,7 @@ class Grounds:
 
 def ask(tables: Tables, name: str, **parameters: object) -> list[Row]:
     """Return the rows of a named query of `why.sql`."""
-    rows: list[Row] = tables.sql(QUERIES[name].sql, parameters).to_pylist()
+    rows: list[Row] = tables.sql(QUERIES[name].sql, parameters, WIKIDATA).to_pylist()
     return rows
 
 
@@ -69,9 +72,9 @@ def grounds(tables: Tables, tuple_id: str) -> Grounds:
     )
 
 
-def statements(tables: Tables, head: str, tail: str) -> list[Row] | None:
-    """Return what Wikidata states of a pair of items; None where there is no Wikidata."""
-    if "triples" not in tables.stages:
+def statements(tables: Tables, head: str | None, tail: str | None) -> list[Row] | None:
+    """Return what Wikidata states of a pair of items; None where the labels came with the text."""
+    if "triples" not in tables.stages or head is None or tail is None:
         return None
     return ask(tables, "statements", head=head, tail=tail)
 

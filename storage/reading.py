@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -128,6 +128,12 @@ class Tables:
         for step in self.steps(table):
             self.artifacts[step].require_whole(self.manifests[step].records, table)
 
+    def part(self, table: str, shard: int) -> pa.Table:
+        """Return the rows of one shard of a table."""
+        record = self.manifest(table).records[shard]
+        self.artifact(table).require_whole([record], table)
+        return read_part(self.artifact(table).part(table, record.shard), TABLES[table])
+
     @cached_property
     def drops(self) -> pa.Table:
         """What each stage dropped, by reason, with an example."""
@@ -140,10 +146,18 @@ class Tables:
             ]
         return pa.Table.from_pylist(rows, DROPS)
 
-    def sql(self, query: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
+    def sql(
+        self,
+        query: str,
+        parameters: Mapping[str, object] | None = None,
+        or_empty: Iterable[str] = (),
+    ) -> pa.Table:
         """Run a query over the tables and return its rows.
 
         Beside the tables there is `drops(stage, reason, rows, sample)`.
+
+        Args:
+            or_empty: Tables that count as empty where they have not been made.
 
         Raises:
             QueryError: If DuckDB refuses the query.
@@ -152,7 +166,8 @@ class Tables:
         """
         if not self.stages:
             self.steps("tuples")
-        views: dict[str, catalog.Paths | pa.Table] = {t: self.paths(t) for t in self.stages}
+        views: dict[str, catalog.Paths | pa.Table] = {t: [] for t in or_empty}
+        views |= {t: self.paths(t) for t in self.stages}
         try:
             return catalog.ask({**views, "drops": self.drops}, query, parameters)
         except QueryError as error:

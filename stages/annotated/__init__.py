@@ -41,7 +41,7 @@ class Format:
 FORMATS: dict[str, Format] = {
     "docred": Format("stages.annotated.docred:read", overlaps="keep"),
     "erica": Format("stages.annotated.erica:read", overlaps="keep", repeats=True),
-    "opennre": Format("stages.annotated.opennre:read"),
+    "opennre": Format("stages.annotated.opennre:read", repeats=True),
     "arnor": Format("stages.annotated.arnor:read", overlaps="drop", repeats=True),
     "tacred": Format("stages.annotated.tacred:read"),
     "semeval": Format("stages.annotated.semeval:read"),
@@ -93,7 +93,7 @@ def read(
 
     Drops: "overlapping_mentions" (documents of arnor), "self_relation", "repeated_relation".
     Counts: "overlapping_mentions" (documents of docred and erica, which are kept),
-    "repeated_documents" (of arnor, erica, fewrel and scibert, which are kept).
+    "repeated_documents" (of arnor, erica, fewrel, opennre and scibert, which are kept).
 
     Args:
         format: Name of one of FORMATS.

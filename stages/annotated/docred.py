@@ -118,5 +118,5 @@ def entity(record: Record, text: Joined, vertex: Sequence[VertexMention]) -> Ent
         tokens = len(text.tokens[mention.sent_id])
         bounds = token_bounds(record, repr(mention.name), mention.pos, tokens)
         span = text.span(mention.sent_id, *bounds)
-        mentions.append(Mention(span, mention.sent_id, mention.name, mention.type))
-    return Entity(tuple(mentions), vertex[0].id)
+        mentions.append(Mention(span, mention.sent_id, mention.name, mention.type or None))
+    return Entity(tuple(mentions), vertex[0].id or None)
