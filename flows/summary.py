@@ -30,16 +30,14 @@ def summary(
     """
     recipe = shlex.quote(given or run.recipe)
     parts = [steps_text(tables, run)]
-    if "tuples" in tables.stages:
+    # An imported corpus has no names of properties.
+    named = {"tuples", "properties"} <= tables.stages.keys()
+    if named:
         parts += [text for text in (examples_text(tables),) if text]
     sets = [f"--set {shlex.quote(override)}" for override in run.overrides]
     at = "" if root == Path("warehouse").absolute() else f" --root {shown_path(root)}"
     change = " ".join(["plan", recipe, *sets, "--set segment.unit=sentence"])
-    ask = (
-        "@relation_counts"
-        if "tuples" in tables.stages
-        else f'"FROM {newest_table(tables)} LIMIT 5"'
-    )
+    ask = "@relation_counts" if named else f'"FROM {newest_table(tables)} LIMIT 5"'
     parts.append(
         f"Tables: {shown_path(root / 'artifacts')}   "
         f"(any DuckDB client: {shown_path(catalog)})\n\n"

@@ -296,6 +296,7 @@ IMPORT_ANNOTATED = Stage(
         "fetch",
         "parse_wikidata",
         "parse_wikipedia",
+        "train_ner",
         "recognize",
         "segment",
         "index_aliases",

@@ -579,6 +579,7 @@ TABLES: dict[str, Table] = {
         ENTITIES,
         TUPLES,
         TUPLE_STATEMENTS,
+        ANNOTATIONS,
     )
 }
 """Every table by name."""
