@@ -16,7 +16,8 @@ from pydantic import Field
 from pipeline.checking import Origin, checked
 from pipeline.dag import DAG, Node, stages_of, unknown
 from pipeline.overrides import SHORT, Override, parse_override, put_override
-from pipeline.sections import make_nodes
+from pipeline.processes import Launch
+from pipeline.sections import LAUNCH, make_nodes
 from stages.base import ShardCounts, Stage, StageConfig
 from storage.errors import ConfigError
 
@@ -27,6 +28,7 @@ class RecipeWide(StageConfig):
     description: str = Field("", description="one line that `relmill recipes` shows")
     seed: int = Field(13, ge=0, description="seed of every random choice")
     shards: ShardCounts = Field(ShardCounts(), description="how tables are cut into parts")
+    launch: Launch = Field(Launch(), description="how training is launched; a step may set its own")
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     require_known(keys, stages, origin)
     wide_names = list(RecipeWide.model_fields)
     wide = checked(RecipeWide, {k: values[k] for k in wide_names if k in values}, origin, "")
-    shared = {"seed": wide.seed, "shards": wide.shards}
+    shared = {"seed": wide.seed, "shards": wide.shards, LAUNCH: wide.launch}
     nodes = make_nodes(stages, values, late, shared, origin)
     return Recipe(path.stem, tuple(overrides), wide, nodes, name)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
+from pipeline.processes import Launch
 from stages.align import ALIGN
 from stages.base import Every, Read, Stage, StageConfig, selected, table_of
 from stages.fetch import FETCH
@@ -40,12 +42,15 @@ DAG: tuple[Stage, ...] = (
 class Node:
     """A stage with its config, and the name of the variant where it may have several.
 
+    One that trains also says how its processes are launched.
+
     What it reads may hang on the config: which tables, and of which variant.
     """
 
     stage: Stage
     config: StageConfig
     variant: str = ""
+    launch: Launch | None = None
 
     @property
     def name(self) -> str:
@@ -56,6 +61,14 @@ class Node:
     def reads(self) -> tuple[Read, ...]:
         """What it reads with this config."""
         return self.stage.reads_with(self.config)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What counts beside config and inputs."""
+        facts = dict(self.stage.facts(self.config)) if self.stage.facts else {}
+        if self.launch is not None and self.launch.mixed_precision != "no":
+            facts["mixed_precision"] = self.launch.mixed_precision
+        return facts
 
     def selection(self, table: Table) -> tuple[str, str | None]:
         """Return the field that names the variant of a table, and what it says; None for open."""

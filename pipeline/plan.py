@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.config import Recipe
 from pipeline.dag import Node, ancestry, parents, sources, wanted
+from pipeline.processes import require_launchable
 from pipeline.why import Verdict, aged, difference
 from stages.base import Every, Read, Stage, StageConfig, is_whole, table_of
 from storage.artifact import Input, Manifest, Shard, Shards
@@ -248,7 +249,7 @@ def build_of(step: Step, artifacts: Mapping[str, Artifact]) -> Build:
         selected = read.source if isinstance(read, Selection) else None
         content = manifests[source.name].content(table_of(read).name, selected)
         inputs[read_name(read, source)] = Input(artifacts[source.name].name, source.name, content)
-    facts = dict(each.facts(step.config)) if each.facts else {}
+    facts = step.node.facts
     pieces = each.pieces(step.config) if each.pieces else {}
     made_from = {
         "stage": each.name,
@@ -306,7 +307,7 @@ def judge(
         step.reasons = [missing if step.todo else "all shards are there, yet to be committed"]
     else:
         step.verdict, step.reasons = difference(
-            step.stage, step.config, step.shards[0].shards, before, build.inputs
+            step.node, step.shards[0].shards, before, build.inputs
         )
     if others:
         step.reasons.append(f"{len(others)} of {len(step.shards)} shards unchanged, taken over")
@@ -330,7 +331,7 @@ def judge_waiting(
     step: Step, before: Manifest | None, waiting: Sequence[str], forced: bool
 ) -> None:
     """Say why a step may run whose inputs are yet to be made."""
-    step.verdict, own = difference(step.stage, step.config, step.shards[0].shards, before, None)
+    step.verdict, own = difference(step.node, step.shards[0].shards, before, None)
     if forced:
         step.verdict, own = Verdict.FORCED, [*own, "made again because of --force"]
     elif step.verdict is Verdict.CURRENT:
@@ -348,8 +349,11 @@ def preflight(steps: Iterable[Step]) -> None:
         PipelineError: The first thing that cannot, with its mend.
     """
     for step in steps:
-        if step.stage.check is not None and step.stale:
+        if step.stale:
             try:
-                step.stage.check(step.config)
+                if step.node.launch is not None:
+                    require_launchable(step.node.launch)
+                if step.stage.check is not None:
+                    step.stage.check(step.config)
             except PipelineError as error:
                 raise error.at(step.name) from error

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from pipeline.launch import Crew, launch_shard
 from pipeline.run import StepSpec
-from pipeline.worker import run_shard
+from pipeline.worker import load_spec, run_shard
 from storage.artifact import PartRecord
 from storage.aside import read_json
 from storage.errors import PassingError
@@ -33,6 +34,7 @@ class Pool:
         self._run_folder = run_folder
         self._lock = threading.Lock()
         self._executor: ProcessPoolExecutor | None = None
+        self._crews: list[Crew] = []
 
     def __enter__(self) -> Pool:
         log_to(self._run_folder)
@@ -44,6 +46,8 @@ class Pool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        for crew in self._crews:
+            crew.stop()
         with self._lock:  # a process that another thread is beginning is ended too
             executor = self._executor
             processes = list((executor._processes or {}).values()) if executor is not None else []
@@ -70,6 +74,9 @@ class Pool:
             PipelineError: As the stage has it.
             PassingError: If the process dies; the next call gets a new one.
         """
+        spec = load_spec(run_folder / "steps" / f"{step}.json")
+        if spec.launch is not None:
+            return self._launch(run_folder, spec, shard)
         if self.workers == 1:
             return run_shard(run_folder, step, shard)
         try:
@@ -79,6 +86,10 @@ class Pool:
 
     def shards(self, run_folder: Path, spec: StepSpec) -> Iterator[PartRecord]:
         """Make the shards of `spec.todo` and yield the record of each as it is done."""
+        if spec.launch is not None:
+            for shard in spec.todo:
+                yield self._launch(run_folder, spec, shard)
+            return
         if self.workers == 1 or len(spec.todo) == 1:
             for shard in spec.todo:
                 yield run_shard(run_folder, spec.step, shard)
@@ -93,6 +104,9 @@ class Pool:
     def commit(self, job: Callable[[], Artifact], step: str) -> Artifact:
         """Run the commit of a step here."""
         return job()
+
+    def _launch(self, run_folder: Path, spec: StepSpec, shard: int) -> PartRecord:
+        return launch_shard(run_folder, spec, shard, self._crews.append)
 
     def _submit(self, run_folder: Path, step: str, shard: int) -> Future[PartRecord]:
         with self._lock:

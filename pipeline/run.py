@@ -57,6 +57,7 @@ class StepSpec(msgspec.Struct):
     inputs: dict[str, Given]
     todo: list[int]
     workers: int
+    launch: dict[str, Any] | None = None
 
 
 class Executor(Protocol):
@@ -214,6 +215,7 @@ def make_spec(step: Step, build: Build, begun: Artifact, workers: int) -> StepSp
         inputs=inputs,
         todo=todo,
         workers=workers,
+        launch=step.node.launch.model_dump(mode="json") if step.node.launch else None,
     )
 
 

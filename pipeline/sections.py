@@ -12,9 +12,13 @@ from pydantic import BaseModel
 from pipeline.checking import Origin, checked
 from pipeline.dag import Node, sources, unknown, unwritten
 from pipeline.overrides import Override, put_override
+from pipeline.processes import Launch
 from pipeline.variants import DEFAULT, Section, variants_of
 from stages.base import Stage, StageConfig, selected
 from storage.errors import ConfigError
+
+LAUNCH = "launch"
+"""Key under which a recipe, or a step that trains, says how processes are launched."""
 
 
 def make_nodes(
@@ -47,7 +51,7 @@ def make_nodes(
             absent.update(table.name for table in stage.writes)
             continue
         made = [
-            Node(stage, stage_config(stage, each, shared, origin, variant), variant)
+            node_of(stage, variant, each, shared, origin)
             for variant, each in sections_of(stage, section, mine, nodes, origin).items()
         ]
         missing = [table for node in made for table in unwritten(node, nodes)]
@@ -64,6 +68,43 @@ def make_nodes(
             sources(node, nodes)
         nodes += made
     return tuple(nodes)
+
+
+def node_of(
+    stage: Stage, variant: str, section: Section, shared: Mapping[str, Any], origin: Origin
+) -> Node:
+    """Return a node with typed config; of a launched stage also how its processes are launched.
+
+    Raises:
+        ConfigError: If one of the values is wrong.
+    """
+    launch = None
+    if stage.launched:
+        own = section.pop(LAUNCH, {})
+        place = ".".join(part for part in (stage.name, variant, LAUNCH) if part)
+        given = shared[LAUNCH].model_dump(mode="json")
+        launch = checked(Launch, {**given, **require_launch(own, place, origin)}, origin, place)
+    return Node(stage, stage_config(stage, section, shared, origin, variant), variant, launch)
+
+
+def require_launch(own: object, place: str, origin: Origin) -> Section:
+    """Check that what a step says of its launch is a section.
+
+    Raises:
+        ConfigError: If it is a value.
+    """
+    if not isinstance(own, dict):
+        raise ConfigError(
+            f"{place} is {own!r}, but it is a section",
+            where=origin.of(place),
+            mend='For example: launch = { config = "ddp", processes = 4 }',
+        )
+    return own
+
+
+def keys_of(stage: Stage) -> list[str]:
+    """Return what a section of a stage may say, variants aside."""
+    return [*stage.config.model_fields, *([LAUNCH] if stage.launched else [])]
 
 
 def require_section(stage: Stage, section: object, origin: Origin) -> Section:
@@ -93,9 +134,8 @@ def sections_of(
     """
     if not stage.variants:
         return {"": section}
-    fields = stage.config.model_fields
     try:
-        variants = variants_of(stage.name, section, fields)
+        variants = variants_of(stage.name, section, keys_of(stage))
     except ConfigError as error:
         raise error.at(origin.of(stage.name)) from error
     if list(variants) == [DEFAULT]:
@@ -126,7 +166,7 @@ def put_over_variants(
         ConfigError: If it names no variant.
     """
     path = override.keys[1:]
-    if path and path[0] in stage.config.model_fields:
+    if path and path[0] in keys_of(stage):
         for section in variants.values():
             put_override(section, override, path)
         return
@@ -137,7 +177,7 @@ def put_over_variants(
             for name in chosen:
                 put_override(variants[name], override, path[cut:])
             return
-    known = [*stage.config.model_fields, *(f"{name}.{path[-1]}" for name in variants)]
+    known = [*keys_of(stage), *(f"{name}.{path[-1]}" for name in variants)]
     raise unknown(f"value or variant of {stage.name}", ".".join(path), known).at(str(origin.path))
 
 

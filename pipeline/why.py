@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import Any
 
 from pipeline.code import changed_since, stage_digest
+from pipeline.dag import Node
 from stages.base import Stage, StageConfig
 from storage.artifact import Input, Manifest, Shards
 
@@ -27,8 +28,7 @@ class Verdict(StrEnum):
 
 
 def difference(
-    stage: Stage,
-    config: StageConfig,
+    node: Node,
     cut: Shards,
     before: Manifest | None,
     inputs: Mapping[str, Input] | None,
@@ -42,6 +42,7 @@ def difference(
     """
     if before is None:
         return Verdict.NEW, ["never made"] if inputs is not None else []
+    stage, config = node.stage, node.config
     reasons: list[tuple[Verdict, str]] = []
     if before.version != stage.version:
         reasons.append((Verdict.VERSION, f"version: {before.version} -> {stage.version}"))
@@ -50,7 +51,7 @@ def difference(
     if stage.pieces is None and cut != before.shards:
         words = f"{before.shards.count}x{before.shards.block} -> {cut.count}x{cut.block}"
         reasons.append((Verdict.CONFIG, f"shards (count x block): {words}"))
-    facts = dict(stage.facts(config)) if stage.facts else {}
+    facts = node.facts
     facts |= dict(stage.pieces(config)) if stage.pieces else {}
     reasons += [(Verdict.CONFIG, line) for line in changes(before.facts, facts, None)]
     if {t.name: t.signature for t in stage.writes} != before.tables:

@@ -10,7 +10,8 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +20,7 @@ import msgspec
 
 from pipeline.dag import stage as stage_named
 from pipeline.run import StepSpec
-from stages.base import Inputs, InputTable, Stage
+from stages.base import Inputs, InputTable, Rank, Stage, StageConfig
 from storage.artifact import Manifest, Part, PartRecord, Shard, StoredFile, source_of
 from storage.aside import read_json
 from storage.errors import PassingError, PipelineError, SchemaError, StageError
@@ -32,7 +33,7 @@ WHOLE_MEMORY = "6GB"
 SHARD_MEMORY = "1GB"
 
 
-def run_shard(run_folder: Path, step: str, index: int) -> PartRecord:
+def run_shard(run_folder: Path, step: str, index: int, rank: Rank | None = None) -> PartRecord:
     """Make one shard of a step: run the stage, write its parts, then its record.
 
     Raises:
@@ -41,13 +42,35 @@ def run_shard(run_folder: Path, step: str, index: int) -> PartRecord:
     """
     spec = load_spec(run_folder / "steps" / f"{step}.json")
     shard = spec.shards[index]
-    where = f"{step}, {shard}"
-    try:
-        doing = run_folder / "doing" / f"{step}-{index:05d}"
+    warehouse = Warehouse(run_folder.parent.parent)
+    doing = run_folder / "doing" / f"{step}-{index:05d}"
+    with told_where(f"{step}, {shard}", run_folder):
         try:
-            return _run_shard(Warehouse(run_folder.parent.parent), spec, shard, doing)
+            return _run_shard(warehouse, spec, shard, doing, rank)
         finally:
             doing.unlink(missing_ok=True)
+
+
+def take_part(run_folder: Path, step: str, index: int, rank: Rank) -> None:
+    """Run a stage as another rank than 0: nothing that it yields is written.
+
+    Raises:
+        PipelineError: As for `run_shard`, with the rank in front.
+    """
+    spec = load_spec(run_folder / "steps" / f"{step}.json")
+    stage = stage_named(spec.stage)
+    shard = spec.shards[index]
+    with told_where(f"{step}, rank {rank.index}", run_folder):
+        inputs = make_inputs(Warehouse(run_folder.parent.parent), spec, shard, None, rank)
+        for _ in stage.run(config_of(stage, spec), inputs):
+            pass
+
+
+@contextmanager
+def told_where(where: str, run_folder: Path) -> Iterator[None]:
+    """Turn whatever breaks into an error of ours that says where."""
+    try:
+        yield
     except PipelineError as error:
         raise error.at(where) from error
     except Exception as error:
@@ -78,15 +101,20 @@ def broken(error: Exception, where: str, log: Path) -> StageError:
     )
 
 
-def _run_shard(warehouse: Warehouse, spec: StepSpec, shard: Shard, doing: Path) -> PartRecord:
-    stage = stage_named(spec.stage)
+def config_of(stage: Stage, spec: StepSpec) -> StageConfig:
+    """Return the config of a step."""
+    return stage.config.model_validate(spec.config, strict=False)
+
+
+def make_inputs(
+    warehouse: Warehouse, spec: StepSpec, shard: Shard, doing: Path | None, rank: Rank | None
+) -> Inputs:
+    """Return what the run function of a step sees."""
     artifact = warehouse.named(spec.artifact)
-    config = stage.config.model_validate(spec.config, strict=False)
-    began = time.monotonic()
     scratch = artifact.scratch(shard.index)
     scratch.mkdir(parents=True, exist_ok=True)
     alone = spec.axis in ("whole", "source")
-    inputs = Inputs(
+    return Inputs(
         input_tables(warehouse, spec, shard),
         shard=shard,
         scratch=scratch,
@@ -95,8 +123,18 @@ def _run_shard(warehouse: Warehouse, spec: StepSpec, shard: Shard, doing: Path) 
         doing=doing,
         memory=WHOLE_MEMORY if alone else SHARD_MEMORY,
         threads=spec.workers if alone else 1,
+        rank=rank,
     )
-    parts = write_parts(stage, config, inputs, artifact)
+
+
+def _run_shard(
+    warehouse: Warehouse, spec: StepSpec, shard: Shard, doing: Path, rank: Rank | None
+) -> PartRecord:
+    stage = stage_named(spec.stage)
+    artifact = warehouse.named(spec.artifact)
+    began = time.monotonic()
+    inputs = make_inputs(warehouse, spec, shard, doing, rank)
+    parts = write_parts(stage, config_of(stage, spec), inputs, artifact)
     record = PartRecord(
         key=spec.keys[shard.index],
         shard=shard.index,
@@ -215,6 +253,11 @@ def input_tables(warehouse: Warehouse, spec: StepSpec, shard: Shard) -> dict[str
 def main(arguments: list[str]) -> int:
     """Make one shard and print its record as JSON; return the exit status."""
     run_folder, step, index = arguments
+    spec = load_spec(Path(run_folder) / "steps" / f"{step}.json")
+    if spec.launch is not None:
+        from pipeline.rank import run_rank
+
+        return run_rank(Path(run_folder), spec, int(index))
     try:
         record = run_shard(Path(run_folder), step, int(index))
     except PipelineError as error:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 import pyarrow as pa
@@ -14,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from storage import catalog
 from storage.artifact import Damage, Shard, Shards
-from storage.errors import PlanError, SourceError
+from storage.errors import PlanError, SourceError, StageError
 from storage.spans import Span
+from storage.status import Status, status_path, write_status
 from storage.table import Axis, Selection, Table
 from storage.warehouse import read_part
 
@@ -135,6 +137,7 @@ class Stage:
         optional: Part of a plan only where another step reads its tables, or by name.
         variants: Whether a recipe may hold several of it, each with values of its own. Such a stage
             is part of a recipe only where that has a section for it.
+        launched: Whether it trains: `accelerate launch` starts its processes, see `Rank`.
         replaces: Stages in whose place it stands in a recipe that has a section for it. Without
             that section it is no part of the recipe.
     """
@@ -150,6 +153,7 @@ class Stage:
     check: Callable[[Any], None] | None = None
     optional: bool = False
     variants: bool = False
+    launched: bool = False
     replaces: tuple[str, ...] = ()
 
     def reads_with(self, config: StageConfig) -> tuple[Read, ...]:
@@ -194,10 +198,29 @@ class InputTable:
     files: Mapping[str, Path] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Rank:
+    """Which of the processes of a launched stage this is.
+
+    Every rank runs the stage; only rank 0 yields rows and keeps files, the others take part in the
+    training. A stage that runs by itself is rank 0 of 1.
+
+    Attributes:
+        index: From 0.
+        world: How many ranks there are.
+        stop: Set once the stage is told to stop.
+    """
+
+    index: int = 0
+    world: int = 1
+    stop: Event = field(default_factory=Event)
+
+
 class Inputs:
     """All that a run function may see of the world.
 
     Attributes:
+        rank: Which of several processes this is, for a launched stage.
         shard: Which part of the axis this call makes.
         scratch: A folder that survives a crash, for what takes long to get.
         downloads: A folder that outlives the artifact, for raw files from elsewhere.
@@ -215,8 +238,10 @@ class Inputs:
         memory: str = "2GB",
         threads: int = 1,
         doing: Path | None = None,
+        rank: Rank | None = None,
     ) -> None:
         self._doing = doing
+        self.rank = rank or Rank()
         self._reported = 0.0
         self._tables = tables
         self._files = files
@@ -264,7 +289,15 @@ class Inputs:
             yield from catalog.batches(connection, query)
 
     def keep(self, name: str) -> Path:
-        """Return the path of a file to be kept beside the parts; give it a name of its own."""
+        """Return the path of a file to be kept beside the parts; give it a name of its own.
+
+        Raises:
+            PlanError: If this is not rank 0.
+        """
+        if self.rank.index:
+            raise PlanError(
+                f"rank {self.rank.index} keeps {name}", mend="Only rank 0 yields rows and files"
+            )
         self._files.mkdir(parents=True, exist_ok=True)
         path = self._files / name
         if name not in self.kept:
@@ -286,6 +319,34 @@ class Inputs:
             self._reported = time.monotonic()
             self._doing.parent.mkdir(exist_ok=True)
             self._doing.write_text(doing, encoding="utf-8")
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a launched stage is told to stop: write a checkpoint, then raise StoppedError."""
+        return self.rank.stop.is_set()
+
+    def require_world(self, processes: int) -> None:
+        """Check that the trainer runs in as many processes as it was launched in.
+
+        Raises:
+            StageError: If not; each would train by itself.
+        """
+        if processes != self.rank.world:
+            raise StageError(
+                f"it was launched in {self.rank.world} processes, and training sees {processes}",
+                mend="Look at launch.config of the recipe: on a machine without GPUs take single "
+                "or cpu2; with GPUs, at most as many processes as there are",
+            )
+
+    def tell(self, step: int, metrics: Mapping[str, float] | None = None) -> None:
+        """Write down how far a launched stage is; only rank 0's word counts.
+
+        Args:
+            step: Updates that were done.
+            metrics: The last figures, by name.
+        """
+        if self.rank.index == 0:
+            write_status(status_path(self.scratch), Status("running", step, dict(metrics or {})))
 
     def count(self, name: str, count: int = 1) -> None:
         """Count something worth telling that is not a dropped row."""

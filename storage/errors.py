@@ -14,6 +14,7 @@ __all__ = [
     "SchemaError",
     "SourceError",
     "StageError",
+    "StoppedError",
 ]
 
 
@@ -94,6 +95,10 @@ class QueryError(PipelineError):
 
 class StageError(PipelineError):
     """A stage failed while it ran."""
+
+
+class StoppedError(StageError):
+    """A stage was told to stop, and left a checkpoint that it goes on from."""
 
 
 class PassingError(StageError):

@@ -1,0 +1,1 @@
+"""Settings of accelerate for the usual machines; `launch.config` of a recipe names one."""
