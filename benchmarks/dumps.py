@@ -124,14 +124,14 @@ def wikidata(rounds: int, peers: str, folder: Path) -> None:
             reader = EntityReader("en", "enwiki")
             for line in lines:
                 reader.read(line)
-                if len(reader.rows.literals) >= ROWS_AT_ONCE:
+                if len(reader.rows) >= ROWS_AT_ONCE:
                     reader.rows.clear()
 
         def loop(loads: Callable[[bytes], Any], lines: list[bytes] = lines) -> None:
             rows = EntityRows()
             for line in lines:
                 read_line(loads, line, rows)
-                if len(rows.literals) >= ROWS_AT_ONCE:
+                if len(rows) >= ROWS_AT_ONCE:
                     rows.clear()
 
         require_same_rows(lines)
@@ -260,22 +260,22 @@ def print_peaks(folder: Path, dumps: tuple[Path, Path], shards: int, what: str) 
 
 
 def workers(rounds: int, peers: str, folder: Path) -> None:
-    """Wall time of parse_wikipedia with one worker and with two."""
-    dump = repeated(folder, 16)
+    """Wall time of parse_wikipedia with one worker and with two; only an idle machine can tell."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    idle = "idle" if load < 0.3 else "not idle, so no figure"
+    print(f"load average before: {load:.2f} on {cores} cores: {idle}", flush=True)
+    dumps = repeated(folder, 16), one_entity(folder)
     took = {1: float("inf"), 2: float("inf")}
     for attempt in range(rounds):
         for number in took:
             root = folder / f"workers-{number}-{attempt}"
-            dumps = (dump, one_entity(folder))
             child_seconds(*build(root, dumps, 16, "--to", "fetch", "--workers", "1"))
             words = ("--only", "parse_wikipedia", "--workers", str(number))
             began = time.monotonic()
             child_seconds(*build(root, dumps, 16, *words))
             took[number] = min(took[number], time.monotonic() - began)
-    print(
-        f"parse_wikipedia, wall: 1 worker {took[1]:.1f} s, 2 workers {took[2]:.1f} s, "
-        f"{took[1] / took[2]:.2f}x; load now {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores"
-    )
+    seconds = f"1 worker {took[1]:.1f} s, 2 workers {took[2]:.1f} s, {took[1] / took[2]:.2f}x"
+    print(f"parse_wikipedia, wall, start-up included: {seconds}")
 
 
 ROWS = {"xml": xml, "wikidata": wikidata, "parquet": parquet, "memory": memory, "workers": workers}

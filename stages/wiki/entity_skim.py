@@ -26,7 +26,8 @@ class Skimmer:
 
     A quote within a string stands behind a backslash, so keys with both their quotes, and the
     brackets behind them, never stand within one. The end of an entry may: the line is then cut in
-    the wrong place and no JSON any more, which its decoder sees.
+    the wrong place and no JSON any more, which its decoder sees. Damage within what is left out
+    is not noticed, but that a line was cut off is.
 
     Args:
         language: Code of the language that is asked for.
@@ -50,6 +51,8 @@ class Skimmer:
             return data
         link = data.find(self._wiki, sitelinks)
         end = data.find(BADGES, link) + len(BADGES) if link >= 0 else link
+        # What closes the line is kept: a line that was cut off must not pass for a whole one.
+        closing = max(data.rfind(BADGES) + len(BADGES), sitelinks + len(SITELINKS))
         return b"".join(
             (
                 data[: labels + len(LABELS)],
@@ -58,7 +61,7 @@ class Skimmer:
                 self._entry(data, descriptions, aliases),
                 data[aliases : sitelinks + len(SITELINKS)],
                 data[link:end],
-                b"}}",
+                data[closing:],
             )
         )
 

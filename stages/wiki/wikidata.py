@@ -13,7 +13,8 @@ from typing import BinaryIO
 import msgspec
 
 from stages.wiki.entity import Entity, Literal, Statement, TimeValue
-from stages.wiki.entity_rows import EntityReader, EntityRows, parse_entity
+from stages.wiki.entity_reader import EntityReader, parse_entity
+from stages.wiki.entity_rows import EntityRows
 from stages.wiki.records import DamagedRecord, Record
 from storage.errors import SourceError
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from stages.wiki.compression import open_dump
 from stages.wiki.entity_json import Decoder
-from stages.wiki.entity_rows import EntityRows, _add, _shown
+from stages.wiki.entity_reader import _add, _shown
+from stages.wiki.entity_rows import EntityRows
 from stages.wiki.entity_skim import LONG
 from stages.wiki.wikidata import (
     DamagedRecord,
@@ -101,6 +102,16 @@ def test_a_long_line_is_shortened_without_loss(parts: dict[str, Any]) -> None:
     assert len(line) >= LONG
     # With a space in front a line is in no layout that is known, and read whole.
     assert parse_entity(line, "en", "enwiki") == parse_entity(b" " + line, "en", "enwiki")
+
+
+@pytest.mark.parametrize("behind", [b"", b',"lastrevid":7,"ns":0'])
+def test_a_long_line_that_was_cut_off_is_damage_wherever_it_was_cut(behind: bytes) -> None:
+    sites = {f"{n}wiki": {"site": "x", "title": "A", "badges": ["Q6"]} for n in ("b", "en", "z")}
+    line = long_line(sitelinks=sites)[:-1] + behind + b"}"
+    assert parse_entity(line, "en", "enwiki").sitelink_title == "A"
+    for end in [*range(1, len(line), 97), *range(len(line) - 250, len(line))]:
+        with pytest.raises(DamagedRecord, match=r"invalid_json|entity_without_id"):
+            parse_entity(line[:end], "en", "enwiki")
 
 
 def test_other_language_and_wiki() -> None:
