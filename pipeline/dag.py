@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.processes import Launch
 from stages.align import ALIGN
 from stages.base import Every, Read, Stage, StageConfig, selected, table_of
+from stages.featurize import FEATURIZE
 from stages.fetch import FETCH
 from stages.fetch_benchmarks import FETCH_BENCHMARKS
 from stages.import_annotated import IMPORT_ANNOTATED
@@ -20,6 +21,7 @@ from stages.parse_wikipedia import PARSE_WIKIPEDIA
 from stages.recognize import RECOGNIZE
 from stages.segment import SEGMENT
 from stages.train_ner import TRAIN_NER
+from stages.train_tokenizer import TRAIN_TOKENIZER
 from storage.errors import ConfigError
 from storage.table import Table
 
@@ -35,6 +37,8 @@ DAG: tuple[Stage, ...] = (
     SEGMENT,
     LINK,
     ALIGN,
+    TRAIN_TOKENIZER,
+    FEATURIZE,
 )
 
 

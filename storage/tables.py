@@ -553,6 +553,75 @@ LEADERBOARD = Table(
     ),
 )
 
+WORD_PIECES = Table(
+    "word_pieces",
+    "piece of the vocabulary that was trained on the corpus",
+    "whole",
+    ("id",),
+    (
+        Column("id", ORDINAL, "id of the piece, from 0"),
+        Column("piece", TEXT, "its characters; ## in front of one that goes on a word"),
+        Column("special", pa.bool_(), "whether no text gives it: [CLS], a marker and the like"),
+    ),
+)
+
+
+def _list(*fields: tuple[str, pa.DataType]) -> pa.DataType:
+    parts = [pa.field(name, kind, nullable=kind == TEXT) for name, kind in fields]
+    return pa.list_(pa.field("item", pa.struct(parts), nullable=False))
+
+
+FEATURES = Table(
+    "features",
+    "document in word pieces",
+    "page",
+    ("page_id", "document_id"),
+    (
+        Column("document_id", TEXT, "document that it is made from"),
+        PAGE_ID,
+        Column("split", TEXT, "part of the corpus: train, or what hold_out keeps from training"),
+        Column(
+            "pieces",
+            _list(("id", pa.int32()), ("word", pa.bool_())),
+            "ids of its word pieces without [CLS] and [SEP]; word: whether one begins a word",
+        ),
+        Column(
+            "sentences",
+            _list(("start", pa.int32()), ("end", pa.int32())),
+            "pieces [start, end) of each of its sentences",
+        ),
+        Column(
+            "mentions",
+            _list(*((n, pa.int32()) for n in ("start", "end", "entity", "sentence"))),
+            "pieces [start, end), entity and sentence by their place in this row; by entity, start",
+        ),
+        Column(
+            "entities",
+            _list(("entity", ORDINAL), ("qid", TEXT), ("type", TEXT)),
+            "entities with a mention among the pieces: ordinal in the table entities, item, type",
+        ),
+        Column(
+            "pairs",
+            pa.list_(
+                pa.field(
+                    "item",
+                    pa.struct(
+                        [
+                            pa.field("head", pa.int32(), nullable=False),
+                            pa.field("tail", pa.int32(), nullable=False),
+                            pa.field("tuple_id", TEXT, nullable=False),
+                            pa.field("intra", pa.bool_(), nullable=False),
+                            pa.field("pids", texts(), nullable=False),
+                        ]
+                    ),
+                    nullable=False,
+                )
+            ),
+            "tuples of the document: head and tail by their place in entities, relations",
+        ),
+    ),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -580,6 +649,8 @@ TABLES: dict[str, Table] = {
         TUPLES,
         TUPLE_STATEMENTS,
         ANNOTATIONS,
+        WORD_PIECES,
+        FEATURES,
     )
 }
 """Every table by name."""

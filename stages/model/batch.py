@@ -177,11 +177,11 @@ def take(batch: Batch[Array], sequences: Array) -> Batch[Array]:
 def keep(batch: Batch[Array], kept: Mapping[str, Array]) -> Batch[Array]:
     """Return a batch without some rows; what hangs on a row that is left out goes with it.
 
-    A mention goes with its entity, an entity with its last mention, a pair with its head or tail, a
-    label with its pair, and all with their sequence. Pieces stay: see `edit`.
+    A mention goes with its entity, an entity with its last mention, a pair with its head or tail or
+    with its last label, a label with its pair, all with their sequence. Pieces stay: see `edit`.
 
     Args:
-        kept: By axis (B, M, E, P or L) a mask of the rows that stay.
+        kept: By axis (all but T) a mask of the rows that stay.
     """
     stays = {
         axis: np.asarray(kept.get(axis, np.ones(size(batch, axis), dtype=bool)))
@@ -196,10 +196,8 @@ def keep(batch: Batch[Array], kept: Mapping[str, Array]) -> Batch[Array]:
     stays["M"] &= stays["E"][batch.mention_entity_M]
     stays["P"] &= stays["E"][batch.pair_head_P] & stays["E"][batch.pair_tail_P]
     stays["L"] &= stays["P"][batch.label_pair_L]
-    if "P" not in kept and "L" in kept:
-        stays["P"] &= np.bincount(
-            batch.label_pair_L[stays["L"]], minlength=size(batch, "P")
-        ).astype(bool)
+    labelled = np.bincount(batch.label_pair_L[stays["L"]], minlength=size(batch, "P"))
+    stays["P"] &= labelled.astype(bool)
     return rows(batch, {axis: np.flatnonzero(mask) for axis, mask in stays.items()})
 
 
@@ -228,10 +226,10 @@ def moved(values: Array, points_at: str, places: Mapping[str, Ints]) -> Array:
     if not points_at:
         return values
     if points_at == "start":
-        return np.where(values < 0, -1, places["T"][np.maximum(values, 0)])
+        return np.asarray(np.where(values < 0, -1, places["T"][np.maximum(values, 0)]))
     if points_at == "end":
-        return places["T"][values - 1] + 1
-    return places[points_at][values]
+        return np.asarray(places["T"][values - 1] + 1)
+    return np.asarray(places[points_at][values])
 
 
 def joined(batches: Sequence[Batch[Array]]) -> Batch[Array]:
@@ -247,10 +245,8 @@ def joined(batches: Sequence[Batch[Array]]) -> Batch[Array]:
     for batch in batches:
         for name, info, values in batch.columns():
             at = {"start": "T", "end": "T"}.get(info["points_at"], info["points_at"])
-            shifted = values + shifts[at] if at else values
-            parts.setdefault(name, []).append(
-                np.where(values < 0, values, shifted) if at else values
-            )
+            shifted = np.where(values < 0, values, values + shifts[at]) if at else values
+            parts.setdefault(name, []).append(shifted)
         for axis in axes(batch):
             shifts[axis] += size(batch, axis)
     lengths = np.concatenate([batch.lengths_B for batch in batches])

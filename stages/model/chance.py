@@ -87,3 +87,17 @@ def philox(counter: tuple[Words, Words, Words, Words], key: tuple[int, int]) -> 
         first = np.uint64((int(first) + int(WEYL[0])) & 0xFFFFFFFF)
         second = np.uint64((int(second) + int(WEYL[1])) & 0xFFFFFFFF)
     return [a, b, c, d]
+
+
+def mixed(keys: Array, *more: Array) -> Words:
+    """Return a number for each key and further numbers below 2^32, as good as drawn at random.
+
+    Shape:
+        keys and each of `more`: (N,). Result: (N,), uint64.
+    """
+    made = np.asarray(keys).astype(np.uint64)
+    for place in more:
+        zero = np.zeros_like(made)
+        words = philox((place.astype(np.uint64), zero, made & LOW, made >> HALF), (0, 0))
+        made = (words[0] << HALF) | words[1]
+    return made

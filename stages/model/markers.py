@@ -186,3 +186,31 @@ def markers_of(tokenizer: PreTrainedTokenizerBase) -> Markers:
         special=np.array(sorted(special)),
         vocabulary=len(tokenizer),
     )
+
+
+def save_bert_tokenizer(state: str, folder: Path) -> None:
+    """Save a tokenizer with BERT's special pieces so that `load_tokenizer` finds it.
+
+    Args:
+        state: Content of a tokenizer.json.
+        folder: Where tokenizer.json and tokenizer_config.json are written.
+    """
+    from tokenizers import Tokenizer
+    from tokenizers.processors import TemplateProcessing
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer.from_str(state)
+    ends = [(piece, backend.token_to_id(piece)) for piece in ("[CLS]", "[SEP]")]
+    backend.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends
+    )
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=backend,
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        pad_token="[PAD]",
+        mask_token="[MASK]",
+        extra_special_tokens=list(NAMES),
+    )
+    tokenizer.save_pretrained(folder)

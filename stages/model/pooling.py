@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from stages.model.batch import Batch
+from stages.model.losses import at_least_fp32
 
 
 class Index(NamedTuple):
@@ -34,7 +36,9 @@ def pool(hidden_TD: Tensor, index: Index) -> Tensor:
     Shape:
         hidden_TD: (T, D). Result: (N, D) in the type of `hidden_TD`, summed in fp32.
     """
-    raise NotImplementedError
+    terms_KD = at_least_fp32(hidden_TD[index.token_K]) * index.weight_K.unsqueeze(1)
+    sums_ND = terms_KD.new_zeros(index.rows, hidden_TD.shape[1])
+    return sums_ND.index_add(0, index.row_K, terms_KD).to(hidden_TD.dtype)
 
 
 def span_means(start_N: Tensor, end_N: Tensor) -> Index:
@@ -43,12 +47,16 @@ def span_means(start_N: Tensor, end_N: Tensor) -> Index:
     Shape:
         start_N, end_N: (N,), end above start.
     """
-    raise NotImplementedError
+    length_N = end_N - start_N
+    row_K = torch.repeat_interleave(torch.arange(len(start_N), device=start_N.device), length_N)
+    before_N = length_N.cumsum(0) - length_N
+    token_K = torch.arange(len(row_K), device=row_K.device) + (start_N - before_N)[row_K]
+    return Index(token_K, row_K, 1.0 / length_N[row_K], len(start_N))
 
 
 def mention_means(batch: Batch[Tensor]) -> Index:
     """Return the index of the mean over the pieces of each mention."""
-    raise NotImplementedError
+    return span_means(batch.mention_start_M, batch.mention_end_M)
 
 
 def entity_means(batch: Batch[Tensor]) -> Index:
@@ -56,7 +64,11 @@ def entity_means(batch: Batch[Tensor]) -> Index:
 
     Paper: Qin et al., ERICA (ACL 2021), Eq. 1.
     """
-    raise NotImplementedError
+    token_K, mention_K, weight_K, _ = mention_means(batch)
+    entities = len(batch.entity_sequence_E)
+    share_E = 1.0 / torch.bincount(batch.mention_entity_M, minlength=entities)
+    row_K = batch.mention_entity_M[mention_K]
+    return Index(token_K, row_K, weight_K * share_E[row_K], entities)
 
 
 def start_markers(batch: Batch[Tensor]) -> Index:
@@ -67,9 +79,17 @@ def start_markers(batch: Batch[Tensor]) -> Index:
     Raises:
         ValueError: If a mention has no marker: see `mark` and `mark_entities`.
     """
-    raise NotImplementedError
+    if (batch.mention_marker_M < 0).any():
+        raise ValueError("a mention has no start marker: put markers in before encoding")
+    entities = len(batch.entity_sequence_E)
+    share_E = 1.0 / torch.bincount(batch.mention_entity_M, minlength=entities)
+    return Index(
+        batch.mention_marker_M, batch.mention_entity_M, share_E[batch.mention_entity_M], entities
+    )
 
 
 def first_pieces(batch: Batch[Tensor]) -> Index:
     """Return the index of the state of each sequence's first piece, [CLS]."""
-    raise NotImplementedError
+    first_B = batch.cu_seqlens[:-1].long()
+    rows = torch.arange(len(first_B), device=first_B.device)
+    return Index(first_B, rows, torch.ones_like(rows, dtype=torch.float32), len(first_B))
