@@ -12,7 +12,7 @@ from stages.model.corpus import Lists
 from stages.model.ragged import Array, Ints, offsets, owners, ranges
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from stages.model.markers import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class InPieces:
     given_bounds: Ints
 
 
-def cut(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Cut:
+def cut(tokenizer: Tokenizer, texts: Sequence[str]) -> Cut:
     """Cut texts into pieces, [CLS] and [SEP] not among them.
 
     Words of a text that look like special pieces, "[SEP]" say, are cut as any others.
@@ -101,7 +101,7 @@ def joined(parts: Sequence[Sequence[object]], shape: tuple[int, ...]) -> Ints:
 
 
 def in_pieces(
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: Tokenizer,
     texts: Sequence[str],
     sentence: Lists,
     mention: Lists,
