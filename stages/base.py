@@ -270,7 +270,10 @@ class Inputs:
         return self._input(table).files
 
     def sql(
-        self, query: str, given: Mapping[str, pa.Table] | None = None
+        self,
+        query: str,
+        given: Mapping[str, pa.Table] | None = None,
+        memory: str | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a query over the inputs, each a view of its table's name.
 
@@ -278,13 +281,14 @@ class Inputs:
 
         Args:
             given: Further tables that the query names, with rows that the stage made itself.
+            memory: A lower cap than the worker's own, "256MB" say.
         """
         views = {
             name: table.rows if table.rows is not None else table.paths
             for name, table in self._tables.items()
         } | dict(given or {})
         with catalog.session(
-            views, memory=self._memory, threads=self._threads, scratch=self.scratch
+            views, memory=memory or self._memory, threads=self._threads, scratch=self.scratch
         ) as connection:
             yield from catalog.batches(connection, query)
 

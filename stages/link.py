@@ -1,161 +1,260 @@
-"""link: say of each mention which item it names, or leave it open."""
+"""link: say of each mention which item it names, or leave it open; read dates and numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import Field
 
 from stages.base import Inputs, Rows, Share, Stage, StageConfig, by_page, span_of
 from storage.lookup import Lookup, text_key, text_keys
-from storage.spans import Span
-from storage.tables import ALIASES, HYPERLINKS, LINKS, MENTIONS, PAGES, TITLES
+from storage.spans import Span, without_overlap
+from storage.tables import (
+    ALIASES,
+    HYPERLINKS,
+    LINKS,
+    LITERAL_MENTIONS,
+    MENTIONS,
+    PAGES,
+    SITE,
+    TITLES,
+)
+
+if TYPE_CHECKING:
+    from stages.linking.priors import Candidate
+    from stages.linking.values import Reader, Value
 
 Link = tuple[str, str, float]
 """QID, method, score."""
+
+Mention = Mapping[str, Any]
+"""A row of `mentions`."""
+
+SURE = ("hyperlink", "title")
+"""Sources of mentions whose item Wikipedia itself gives."""
 
 
 class LinkConfig(StageConfig):
     """When a name is sure enough."""
 
-    min_prior: Share = Field(0.5, description="share of a name's evidence that its item must have")
     min_margin: Share = Field(
-        0.2, description="by how much that share must exceed the next item's; else the name is open"
+        0.43,
+        description="by how much the share of a name's evidence that its item has must exceed the "
+        "next item's, and the share of items that nobody knows; else the name is left open",
     )
-    literal_types: tuple[str, ...] = Field(
-        ("CARDINAL", "DATE", "MONEY", "ORDINAL", "PERCENT", "QUANTITY", "TIME"),
-        description="entity types that are values, never items",
-    )
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item that a title leads to, with its entity type; None where that is not known."""
+
+    qid: str
+    type: str | None
 
 
 class Names:
     """The lookups of titles and aliases."""
 
     def __init__(self, inputs: Inputs) -> None:
-        self._titles = Lookup(inputs.files(TITLES), "titles", ["qid"])
-        self._aliases = Lookup(inputs.files(ALIASES), "aliases", ["qid", "prior"])
+        self._titles = Lookup(inputs.files(TITLES), "titles", ["qid", "type"])
+        self._aliases = Lookup(inputs.files(ALIASES), "aliases", ["qid", "type", "prior"])
 
-    def items_of_titles(self, titles: Sequence[str]) -> dict[str, str]:
-        """Return the QID that each title leads to; a title without one is left out."""
+    def items_of_titles(self, titles: Sequence[str]) -> dict[str, Item]:
+        """Return the item that each title leads to; a title without one is left out."""
+        from stages.linking.item_types import TYPES
+
         starts, ends = self._titles.ranges(text_keys(titles))
-        qids = self._titles.values("qid")
+        qids, types = self._titles.values("qid"), self._titles.values("type")
         found = zip(titles, starts, ends, strict=True)
-        return {title: f"Q{qids[start]}" for title, start, end in found if start < end}
+        return {
+            title: Item(f"Q{qids[start]}", TYPES[types[start]])
+            for title, start, end in found
+            if start < end
+        }
 
-    def candidates(self, surface: str) -> list[tuple[float, str]]:
-        """Return the items that a surface may name with their priors, the likeliest first."""
+    def candidates(self, surface: str) -> list[Candidate]:
+        """Return the items that a surface may name."""
+        from stages.linking.item_types import TYPES
+        from stages.linking.priors import Candidate
+
         starts, ends = self._aliases.ranges(np.array([text_key(surface)], dtype=np.uint64))
         span = slice(int(starts[0]), int(ends[0]))
-        priors = self._aliases.values("prior")[span].tolist()
-        qids = self._aliases.values("qid")[span].tolist()
-        found = [(prior, f"Q{qid}") for prior, qid in zip(priors, qids, strict=True)]
-        return sorted(found, key=lambda candidate: (-candidate[0], candidate[1]))
+        columns = (self._aliases.values(name)[span].tolist() for name in ("qid", "prior", "type"))
+        return [
+            Candidate(f"Q{qid}", prior, TYPES[code])
+            for qid, prior, code in zip(*columns, strict=True)
+        ]
 
 
 def link(config: LinkConfig, inputs: Inputs) -> Iterator[Rows]:
-    """Yield one `links` row for each mention whose item is known.
+    """Yield one `links` row for each mention whose item is known, and the values of the text.
 
-    A hyperlink's item is that of its target title, redirects followed; a title mention's that of
-    the page. A mention that NER found takes the item that the same words name elsewhere on the
-    page, or else the item with the highest prior for these words.
+    Evidence counts in this order. A hyperlink's item is that of its target title, redirects
+    followed; a title mention's that of the page. Any other mention takes the item that the page
+    names by the same words, or by a longer name before it that these are part of (a surname), or
+    the likeliest item of these words whose type fits the mention's, unless that is too uncertain.
 
-    Drops (mentions): "section_link", "title_without_item", "literal", "unknown_name", "ambiguous".
+    What reads as a date or a number is a value and never an item by its words: only a hyperlink
+    makes an item of it. Dates are found all over the text, numbers where NER says so.
+
+    Drops (mentions): "section_link", "title_without_item", "literal", "unknown_name", "wrong_type",
+    "ambiguous". Counts: "unread_value" (mentions that NER calls a value).
     """
+    from stages.linking.values import reader
+
     names = Names(inputs)
+    values = reader(inputs.rows(SITE)["language"][0].as_py())
     mentions = by_page(inputs.rows(MENTIONS))
     hyperlinks = by_page(inputs.rows(HYPERLINKS))
     for page in inputs.rows(PAGES).to_pylist():
         page_id = page["page_id"]
-        on_page = mentions.get(page_id, [])
+        own = mentions.get(page_id, [])
         targets = {
             span_of(h): h for h in hyperlinks.get(page_id, []) if h["char_start"] is not None
         }
-        titles = {h["target_title"] for h in targets.values() if not h["fragment"]}
-        items = names.items_of_titles(sorted(titles | {page["title"]}))
-        links: dict[Span, Link] = {}
-        for mention in on_page:
-            if mention["source"] != "ner":
-                sure = sure_item(mention, page["title"], targets, items, inputs)
-                if sure is not None:
-                    links[span_of(mention)] = sure
-        by_surface = unambiguous(on_page, links)
-        for mention in on_page:
-            if mention["source"] == "ner":
-                guess = named_item(mention, by_surface, names, config, inputs)
-                if guess is not None:
-                    links[span_of(mention)] = guess
-        yield (
-            LINKS,
-            LINKS.batch([(page_id, *span, *found) for span, found in sorted(links.items())]),
-        )
+        wanted = {h["target_title"] for h in targets.values() if not h["fragment"]}
+        items = names.items_of_titles(sorted(wanted | {page["title"]}))
+        sure = sure_items(own, page["title"], targets, items, inputs)
+        found = {span: (item.qid, method, 1.0) for span, (item, method) in sure.items()}
+        found |= named_items(own, page["title"], items, sure, names, values, config, inputs)
+        yield LINKS, LINKS.batch([(page_id, *span, *found[span]) for span in sorted(found)])
+        stated = stated_values(page["text"], own, sure, values, inputs)
+        yield LITERAL_MENTIONS, LITERAL_MENTIONS.batch([(page_id, *row) for row in stated])
 
 
-def sure_item(
-    mention: Mapping[str, Any],
+def sure_items(
+    mentions: Sequence[Mention],
     title: str,
     targets: Mapping[Span, Mapping[str, Any]],
-    items: Mapping[str, str],
+    items: Mapping[str, Item],
     inputs: Inputs,
-) -> Link | None:
-    """Return the item of a mention that Wikipedia itself links, or None."""
-    where = f"{mention['page_id']}:{mention['char_start']}"
-    wanted = title
-    if mention["source"] == "hyperlink":
-        target = targets[span_of(mention)]
-        if target["fragment"]:
-            inputs.drop("section_link", where)
-            return None
-        wanted = target["target_title"]
-    if wanted not in items:
-        inputs.drop("title_without_item", f"{where} {wanted}")
-        return None
-    return items[wanted], mention["source"], 1.0
-
-
-def unambiguous(
-    mentions: Sequence[Mapping[str, Any]], links: Mapping[Span, Link]
-) -> dict[str, str]:
-    """Return the item of each surface that names just one item on the page so far."""
-    named: dict[str, set[str]] = {}
+) -> dict[Span, tuple[Item, str]]:
+    """Return the items of the mentions that Wikipedia itself links, with the method."""
+    found = {}
     for mention in mentions:
-        if (found := links.get(span_of(mention))) is not None:
-            named.setdefault(mention["surface"], set()).add(found[0])
-    return {surface: min(qids) for surface, qids in named.items() if len(qids) == 1}
+        if mention["source"] not in SURE:
+            continue
+        where = f"{mention['page_id']}:{mention['char_start']}"
+        wanted = title
+        if mention["source"] == "hyperlink":
+            target = targets[span_of(mention)]
+            if target["fragment"]:
+                inputs.drop("section_link", where)
+                continue
+            wanted = target["target_title"]
+        if wanted not in items:
+            inputs.drop("title_without_item", f"{where} {wanted}")
+            continue
+        found[span_of(mention)] = items[wanted], mention["source"]
+    return found
 
 
-def named_item(
-    mention: Mapping[str, Any],
-    by_surface: Mapping[str, str],
+def named_items(
+    mentions: Sequence[Mention],
+    title: str,
+    items: Mapping[str, Item],
+    sure: Mapping[Span, tuple[Item, str]],
     names: Names,
+    values: Reader,
     config: LinkConfig,
     inputs: Inputs,
+) -> dict[Span, Link]:
+    """Return the items of the mentions that only their words name."""
+    from stages.linking.names import PageNames, stem
+
+    on_page = PageNames()
+    if title in items:
+        on_page.add(stem(title), items[title].qid, -1, items[title].type)
+    for mention in mentions:
+        if (known := sure.get(span_of(mention))) is not None:
+            item, _ = known
+            kind = item.type or mention["type"]
+            on_page.add(mention["surface"], item.qid, mention["char_start"], kind)
+    found: dict[Span, Link] = {}
+    for mention in mentions:
+        if mention["source"] in SURE:
+            continue
+        surface, kind, start = mention["surface"], mention["type"], mention["char_start"]
+        if is_value(mention, values):
+            inputs.drop("literal", surface)
+        elif (qid := on_page.full(surface)) is not None:
+            found[span_of(mention)] = qid, "page", 1.0
+        elif (qid := on_page.part(surface, start, kind)) is not None:
+            found[span_of(mention)] = qid, "part", 1.0
+        elif (guess := likeliest(surface, kind, names, config, inputs)) is not None:
+            found[span_of(mention)] = guess
+    return found
+
+
+def likeliest(
+    surface: str, kind: str | None, names: Names, config: LinkConfig, inputs: Inputs
 ) -> Link | None:
-    """Return the item of a mention that only NER found, or None."""
-    surface = mention["surface"]
-    if mention["type"] in config.literal_types:
-        inputs.drop("literal", surface)
-        return None
-    if surface in by_surface:
-        return by_surface[surface], "page", 1.0
+    """Return the item that words name by their prior, or None."""
+    from stages.linking.kinds import ADMITTED
+    from stages.linking.priors import choose
+
     candidates = names.candidates(surface)
-    if not candidates:
-        inputs.drop("unknown_name", surface)
+    choice = choose(candidates, ADMITTED.get(kind or ""))
+    if choice is None:
+        inputs.drop("wrong_type" if candidates else "unknown_name", surface)
         return None
-    prior, qid = candidates[0]
-    second = candidates[1][0] if len(candidates) > 1 else 0.0
-    if prior < config.min_prior or prior - second < config.min_margin:
+    if choice.margin < config.min_margin:
         inputs.drop("ambiguous", surface)
         return None
-    return qid, "alias", round(prior, 6)
+    return choice.qid, "alias", round(choice.score, 6)
+
+
+def is_value(mention: Mention, values: Reader) -> bool:
+    """Whether a mention is a date or a number, by its NER type or by its words."""
+    from stages.linking.kinds import VALUES
+
+    return mention["type"] in VALUES or values.read(mention["surface"]) is not None
+
+
+def stated_values(
+    text: str,
+    mentions: Sequence[Mention],
+    sure: Mapping[Span, tuple[Item, str]],
+    values: Reader,
+    inputs: Inputs,
+) -> list[tuple[Any, ...]]:
+    """Return the dates of a text, and the values among its mentions, without the page id.
+
+    What overlaps a mention of something else is none: "1984" may be a book. A hyperlink to the page
+    of a date is no hindrance.
+    """
+    from stages.linking.kinds import DATES, VALUES
+
+    found: dict[Span, Value] = {}
+    hindrances = []
+    for mention in mentions:
+        span, kind, surface = span_of(mention), mention["type"], mention["surface"]
+        item, _ = sure.get(span, (None, None))
+        other = item is not None and item.type not in (None, "none")
+        if kind in VALUES and not other:
+            value = values.read(surface, date=kind in DATES, number=kind not in DATES)
+            if value is None:
+                inputs.count("unread_value")
+            else:
+                found[span] = value
+        if other or span in found or not values.is_date(surface):
+            hindrances.append(span)
+    dates = dict(values.find(text))
+    found |= {span: dates[span] for span in without_overlap(dates, sorted(hindrances))}
+    return [
+        (*span, text[slice(*span)], v.kind, v.value, v.precision, v.calendar)
+        for span, v in sorted(found.items())
+    ]
 
 
 LINK = Stage(
     "link",
-    version=1,
+    version=2,
     config=LinkConfig,
-    reads=(PAGES, MENTIONS, HYPERLINKS, TITLES, ALIASES),
-    writes=(LINKS,),
+    reads=(PAGES, MENTIONS, HYPERLINKS, TITLES, ALIASES, SITE),
+    writes=(LINKS, LITERAL_MENTIONS),
     run=link,
 )

@@ -342,6 +342,8 @@ DOCUMENTS = Table(
     ),
 )
 
+ITEM_TYPE = Column("type", TEXT, "entity type of the item by its classes; null if unknown", True)
+
 TITLES = Table(
     "titles",
     "title that leads to an item, directly or through redirects",
@@ -351,20 +353,24 @@ TITLES = Table(
         Column("title", TEXT, "normalised title, of an article or of a redirect"),
         Column("qid", TEXT, "item of the article that it leads to"),
         Column("hops", ORDINAL, "redirects on the way, 0 for the article itself"),
+        ITEM_TYPE,
     ),
 )
 
 ALIASES = Table(
     "aliases",
-    "surface form and item that it may name",
+    "item that a surface may name, and how likely",
     "whole",
     ("surface", "qid"),
     (
-        Column("surface", TEXT, "words as they stand in a text"),
+        Column("surface", TEXT, "words as they stand in a text, case kept"),
         Column("qid", TEXT, "item that they may name"),
         Column("anchors", ID, "hyperlinks with these words that lead to the item"),
-        Column("known", pa.bool_(), "whether the item's label, an alias or a title says so"),
-        Column("prior", pa.float64(), "share of the surface's evidence for this item, (0, 1]"),
+        Column(
+            "known", TEXT, "the most telling of title, label, stem, alias; null by links only", True
+        ),
+        ITEM_TYPE,
+        Column("prior", pa.float64(), "share of the surface's evidence for this item, (0, 1)"),
     ),
 )
 
@@ -378,8 +384,30 @@ LINKS = Table(
         START,
         END,
         Column("qid", TEXT, "item that the mention names"),
-        Column("method", TEXT, "hyperlink, title, page (named before on the page), alias or gold"),
-        Column("score", pa.float64(), "how sure the link is, (0, 1]; 1 for hyperlink and title"),
+        Column(
+            "method",
+            TEXT,
+            "hyperlink, title, page (named so elsewhere on the page), part (of a name before it on "
+            "the page) or alias",
+        ),
+        Column("score", pa.float64(), "share of the evidence, (0, 1]; 1 for all but alias"),
+    ),
+)
+
+LITERAL_MENTIONS = Table(
+    "literal_mentions",
+    "date or number that a text states",
+    "page",
+    ("page_id", "char_start", "char_end"),
+    (
+        PAGE_ID,
+        START,
+        END,
+        Column("surface", TEXT, "the words themselves"),
+        Column("kind", TEXT, "time or quantity, as in literals"),
+        Column("value", TEXT, "time or amount, written as in literals"),
+        Column("precision", pa.int8(), "precision of a time, as in literals; null else", True),
+        Column("calendar", TEXT, "QID of a time's calendar; null else", True),
     ),
 )
 
@@ -645,6 +673,7 @@ TABLES: dict[str, Table] = {
         TITLES,
         ALIASES,
         LINKS,
+        LITERAL_MENTIONS,
         ENTITIES,
         TUPLES,
         TUPLE_STATEMENTS,

@@ -1,0 +1,157 @@
+"""Names in running text: where a page's names stand, and which of its items a name means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from stages.linking.kinds import ADMITTED, PERSONS
+from storage.spans import Span
+
+# Kana, ideographs and Hangul stand without spaces: a neighbour of these does not prolong a word.
+LETTER = r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
+WORD_BEFORE = re.compile(r"([^\W\d_][\w'\u2019-]*)[ \u00a0]$")
+WORD_BEHIND = re.compile(r"[ \u00a0]([^\W\d_]+)")
+SENTENCE_END = frozenset(".!?:;\n")
+LONGEST_WORD = 60
+"""Code points that are looked at before a name for the word there."""
+
+BRACKETS = re.compile(r" \([^()]*\)$")
+
+
+def stem(title: str) -> str:
+    """Return a title without what tells it apart from others: "Mercury" of "Mercury (planet)"."""
+    return BRACKETS.sub("", title)
+
+
+def occurrences(text: str, names: Iterable[str]) -> tuple[list[Span], int]:
+    """Return where names stand in a text as names of their own, and how many lay in longer names.
+
+    A name counts as a whole word only; of names that overlap, the longest counts. It is part of a
+    longer name where a capitalised word stands right behind it, or a hyphen and a capital, or, for
+    a name of a single word, a capitalised word right before it. A word that begins a sentence is
+    capitalised for that alone if it stands in lower case elsewhere in the text.
+    """
+    wanted = sorted({name for name in names if len(name) > 1}, key=lambda n: (-len(n), n))
+    if not wanted:
+        return [], 0
+    pattern = "|".join(re.escape(name) for name in wanted)
+    found: list[Span] = []
+    inside = 0
+    for match in re.finditer(f"(?<!{LETTER})(?:{pattern})(?!{LETTER})", text):
+        if within_longer_name(text, match.span()):
+            inside += 1
+        else:
+            found.append(match.span())
+    return found, inside
+
+
+def within_longer_name(text: str, span: Span) -> bool:
+    """Whether the words around a capitalised name make it part of a longer one."""
+    start, end = span
+    if not text[start].isupper():
+        return False
+    behind = WORD_BEHIND.match(text, end)
+    if behind is not None and behind[1][0].isupper():
+        return True
+    if text[end : end + 1] == "-" and text[end + 1 : end + 2].isupper():
+        return True
+    if text[max(start - 1, 0) : start] == "-" and start > 1 and text[start - 2].isalpha():
+        return True
+    if " " in text[start:end]:
+        # "President Ada Lovelace" is Ada Lovelace, but "Port Ada" is not Ada.
+        return False
+    before = WORD_BEFORE.search(text, max(start - LONGEST_WORD, 0), start)
+    if before is None or not before[1][0].isupper():
+        return False
+    return not (begins_sentence(text, before.start()) and stands_in_lower_case(text, before[1]))
+
+
+def begins_sentence(text: str, start: int) -> bool:
+    """Whether what starts here is the first word of a sentence or of a line."""
+    before = text[max(start - 3, 0) : start].rstrip(" \u00a0\"'\u201c\u2018(")
+    return not before or before[-1] in SENTENCE_END
+
+
+def stands_in_lower_case(text: str, word: str) -> bool:
+    """Whether a word occurs in lower case too, so that its capital says nothing."""
+    return re.search(rf"(?<!\w){re.escape(word.lower())}(?!\w)", text) is not None
+
+
+class PageNames:
+    """The names that a page gives its items, in full and in part.
+
+    Add what is sure first: hyperlinks, and the page's own titles.
+    """
+
+    def __init__(self) -> None:
+        self._full: dict[str, set[str]] = {}
+        self._parts: dict[str, dict[str, tuple[int, str | None]]] = {}
+
+    def add(self, name: str, qid: str, start: int, kind: str | None) -> None:
+        """Note that a name means an item at a place.
+
+        Args:
+            name: The words.
+            qid: The item.
+            start: First code point of the mention.
+            kind: Entity type of the item or, where that is not known, of the mention.
+        """
+        self._full.setdefault(name, set()).add(qid)
+        for part in parts(stem(name), kind):
+            owners = self._parts.setdefault(part, {})
+            first, _ = owners.get(qid, (start, kind))
+            owners[qid] = min(first, start), kind
+
+    def full(self, surface: str) -> str | None:
+        """Return the one item that the page names by these very words, or None."""
+        found = self._full.get(surface, set())
+        return next(iter(found)) if len(found) == 1 else None
+
+    def part(self, surface: str, start: int, kind: str | None) -> str | None:
+        """Return the one item a part of whose name these words are, or None.
+
+        The full name must stand before them, and no other item of the page may share them.
+
+        Args:
+            surface: The words.
+            start: First code point of the mention.
+            kind: Entity type of the mention; None where it has none.
+        """
+        if surface in self._full:
+            return None
+        owners = self._parts.get(surface, {})
+        if len(owners) != 1:
+            return None
+        qid, (first, own) = next(iter(owners.items()))
+        admitted = ADMITTED.get(kind or "")
+        fits = own is None or admitted is None or own in admitted or own == kind
+        return qid if first < start and fits else None
+
+
+def parts(name: str, kind: str | None) -> set[str]:
+    """Return the parts by which a name may be taken up again later.
+
+    Of a person's name each capitalised word of two letters or more ("Curie", "Marie") and the
+    ends of several words; of any other name what stands before a comma, and beginnings of two words
+    or more that end in a capitalised one. Initials and small words are no names.
+    """
+    words = name.split()
+    if len(words) < 2 or not name[0].isupper():
+        return set()
+    found = set()
+    if kind in PERSONS:
+        ends = (words[at:] for at in range(1, len(words)))
+        found = {" ".join(end) for end in ends if is_name(end[0]) or is_name(end[-1])}
+        found |= {word for word in words if is_name(word)}
+    else:
+        beginnings = (words[:end] for end in range(2, len(words)))
+        found = {" ".join(words_) for words_ in beginnings if is_name(words_[-1])}
+        head, comma, _ = name.partition(", ")
+        found |= {head} if comma else set()
+    return {part.rstrip(",") for part in found} - {name}
+
+
+def is_name(word: str) -> bool:
+    """Whether a word may stand for a longer name: capitalised, and no initial."""
+    return len(word) > 1 and word[0].isupper() and not word.endswith(".") and word[1:].isalpha()
