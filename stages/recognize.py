@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -39,11 +40,15 @@ class RecognizeConfig(StageConfig):
 def recognize(config: RecognizeConfig, inputs: Inputs) -> Iterator[Rows]:
     """Yield `sentences` and `mentions` of each article.
 
-    Where mentions overlap, a hyperlink wins over a title and a title over NER. A sentence border
-    that falls inside a mention is taken out.
+    Beside hyperlinks, the page's own names and what NER finds, a name that is hyperlinked counts
+    wherever it stands again. Where mentions overlap, a hyperlink wins over a title, a title over
+    such a repeat, and a repeat over NER, unless NER found a longer name around it. A sentence
+    border that falls inside a mention is taken out.
 
-    Drops: "disambiguation" (pages), "overlaps_hyperlink", "overlaps_title" (mentions).
+    Drops: "disambiguation" (pages), "within_longer_name" (titles and repeats),
+    "overlaps_hyperlink", "overlaps_title", "overlaps_repeat" (mentions).
     """
+    from stages.linking.names import occurrences
     from stages.ner.pipeline import load, split
 
     name = model_name(config.model)
@@ -66,7 +71,10 @@ def recognize(config: RecognizeConfig, inputs: Inputs) -> Iterator[Rows]:
         if page["disambiguation"]:
             inputs.drop("disambiguation", page_id)
             continue
-        linked = [span_of(h) for h in hyperlinks.get(page_id, []) if h["char_start"] is not None]
+        shown = [h for h in hyperlinks.get(page_id, []) if h["char_start"] is not None]
+        titles, lost = occurrences(text, title_names(page))
+        repeats, more = occurrences(text, repeated_names(text, shown))
+        inputs_lost(inputs, "within_longer_name", page_id, lost + more)
         cuts: list[Span] = []
         found: list[Mention] = []
         for block in paragraphs.get(page_id, []):
@@ -74,7 +82,7 @@ def recognize(config: RecognizeConfig, inputs: Inputs) -> Iterator[Rows]:
             start = block["char_start"]
             cuts += [(start + a, start + b) for a, b in inner]
             found += [((start + a, start + b), kind, "ner") for (a, b), kind in entities]
-        mentions = resolve(page_id, linked, title_spans(page), found, inputs)
+        mentions = resolve(page_id, [span_of(h) for h in shown], titles, repeats, found, inputs)
         cuts = merge_across(cuts, [span for span, _, _ in mentions])
         yield SENTENCES, SENTENCES.batch([(page_id, i, a, b) for i, (a, b) in enumerate(cuts)])
         yield (
@@ -89,27 +97,35 @@ def resolve(
     page_id: int,
     linked: Sequence[Span],
     titles: Sequence[Span],
+    repeats: Sequence[Span],
     found: Sequence[Mention],
     inputs: Inputs,
 ) -> list[Mention]:
     """Return the mentions of a page of which no two overlap, sorted by span.
 
-    A hyperlink whose very span NER found too takes its entity type.
+    Whatever has the very span that NER found too takes its entity type.
     """
     types = {span: kind for span, kind, _ in found}
-    hyperlinks = without_overlap(dict.fromkeys(linked), [])
-    free_titles = without_overlap(titles, sorted(hyperlinks))
-    inputs_lost(inputs, "overlaps_hyperlink", page_id, len(titles) - len(free_titles))
-    taken = sorted([*hyperlinks, *free_titles])
-    spans = [span for span, _, _ in found]
-    free = without_overlap(spans, sorted(hyperlinks))
-    inputs_lost(inputs, "overlaps_hyperlink", page_id, len(spans) - len(free))
-    free_of_titles = without_overlap(free, taken)
-    inputs_lost(inputs, "overlaps_title", page_id, len(free) - len(free_of_titles))
-    mentions: list[Mention] = [(span, types.get(span), "hyperlink") for span in hyperlinks]
-    mentions += [(span, types.get(span), "title") for span in free_titles]
-    mentions += [(span, types[span], "ner") for span in free_of_titles]
-    return sorted(mentions, key=lambda mention: mention[0])
+    longer = sorted(types)
+    kept = dict.fromkeys(linked, "hyperlink")
+    repeated = [span for span in repeats if not strictly_within(span, longer)]
+    for source, spans in (("title", titles), ("repeat", repeated), ("ner", list(types))):
+        for stronger in ("hyperlink", "title", "repeat"):
+            taken = sorted(span for span, of in kept.items() if of == stronger)
+            free = without_overlap(spans, taken)
+            if source != "repeat":
+                # A repeat that is the hyperlink or title itself is no loss.
+                inputs_lost(inputs, f"overlaps_{stronger}", page_id, len(spans) - len(free))
+            spans = free
+        kept |= dict.fromkeys(spans, source)
+    return [(span, types.get(span), kept[span]) for span in sorted(kept)]
+
+
+def strictly_within(span: Span, others: Sequence[Span]) -> bool:
+    """Whether one of some sorted spans, of which no two overlap, holds a span and more."""
+    at = bisect_right(others, (span[0], span[1])) - 1
+    near = others[max(at, 0) : at + 2]
+    return any(a <= span[0] and span[1] <= b and (a, b) != span for a, b in near)
 
 
 def inputs_lost(inputs: Inputs, reason: str, page_id: int, count: int) -> None:
@@ -118,20 +134,32 @@ def inputs_lost(inputs: Inputs, reason: str, page_id: int, count: int) -> None:
         inputs.drop(reason, page_id, count)
 
 
-def title_spans(page: Mapping[str, Any]) -> list[Span]:
-    """Return where a page names its own entity: its title, and the bold names of its lead.
+def title_names(page: Mapping[str, Any]) -> set[str]:
+    """Return by which words a page names its own entity: its title, and the bold ones of its lead.
 
-    A name counts as a whole word only; of names that overlap, the longest counts.
+    Names of one letter are none.
     """
-    from stages.ner.words import whole_words
-
     text = page["text"]
     names = {text[b["char_start"] : b["char_end"]].strip() for b in page["bold_names"]}
     names.add(re.sub(r"\s*\([^()]*\)$", "", page["title"]))
-    names = {name for name in names if len(name) > 1}
-    if not names:
-        return []
-    return [m.span() for m in whole_words(names).finditer(text)]
+    return {name for name in names if len(name) > 1}
+
+
+def repeated_names(text: str, hyperlinks: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the words of hyperlinks that are names wherever they stand on the page.
+
+    They are capitalised, of three letters or more, and lead to one title only: without capitals a
+    name is not to be told from a word.
+    """
+    targets: dict[str, set[tuple[str, str]]] = {}
+    for link in hyperlinks:
+        words = text[link["char_start"] : link["char_end"]]
+        targets.setdefault(words, set()).add((link["target_title"], link["fragment"]))
+    return {
+        words
+        for words, found in targets.items()
+        if len(words) > 2 and words[0].isupper() and len(found) == 1
+    }
 
 
 def model_name(model: str) -> str:
@@ -219,7 +247,7 @@ def reads(config: RecognizeConfig) -> tuple[Read, ...]:
 
 RECOGNIZE = Stage(
     "recognize",
-    version=2,
+    version=3,
     config=RecognizeConfig,
     reads=reads,
     writes=(SENTENCES, MENTIONS),

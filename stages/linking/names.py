@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from stages.linking.kinds import ADMITTED, PERSONS
+from stages.ner.words import BEFORE_SENTENCE, lower_case_words, whole_words
 from storage.spans import Span
 
-# Kana, ideographs and Hangul stand without spaces: a neighbour of these does not prolong a word.
-LETTER = r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
 WORD_BEFORE = re.compile(r"([^\W\d_][\w'\u2019-]*)[ \u00a0]$")
 WORD_BEHIND = re.compile(r"[ \u00a0]([^\W\d_]+)")
-SENTENCE_END = frozenset(".!?:;\n")
 LONGEST_WORD = 60
-"""Code points that are looked at before a name for the word there."""
+"""Code points before a name that are searched for the word there."""
 
 BRACKETS = re.compile(r" \([^()]*\)$")
 
@@ -24,39 +22,39 @@ def stem(title: str) -> str:
     return BRACKETS.sub("", title)
 
 
-def occurrences(text: str, names: Iterable[str]) -> tuple[list[Span], int]:
+def occurrences(text: str, names: Collection[str]) -> tuple[list[Span], int]:
     """Return where names stand in a text as names of their own, and how many lay in longer names.
 
     A name counts as a whole word only; of names that overlap, the longest counts. It is part of a
-    longer name where a capitalised word stands right behind it, or a hyphen and a capital, or, for
-    a name of a single word, a capitalised word right before it. A word that begins a sentence is
-    capitalised for that alone if it stands in lower case elsewhere in the text.
+    longer name where a capitalised word stands right behind it, or another word with a hyphen, or,
+    for a name of a single word, a capitalised word right before it. A word that begins a sentence
+    is capitalised for that alone if it stands in lower case elsewhere in the text.
     """
-    wanted = sorted({name for name in names if len(name) > 1}, key=lambda n: (-len(n), n))
-    if not wanted:
+    if not names:
         return [], 0
-    pattern = "|".join(re.escape(name) for name in wanted)
-    found: list[Span] = []
-    inside = 0
-    for match in re.finditer(f"(?<!{LETTER})(?:{pattern})(?!{LETTER})", text):
-        if within_longer_name(text, match.span()):
-            inside += 1
-        else:
-            found.append(match.span())
-    return found, inside
+    plain = lower_case_words(text)
+    spans = [match.span() for match in whole_words(names).finditer(text)]
+    own = [span for span in spans if not within_longer_name(text, span, plain)]
+    return own, len(spans) - len(own)
 
 
-def within_longer_name(text: str, span: Span) -> bool:
-    """Whether the words around a capitalised name make it part of a longer one."""
+def within_longer_name(text: str, span: Span, plain: Collection[str]) -> bool:
+    """Whether the words around a capitalised name make it part of a longer one.
+
+    Args:
+        text: The whole text.
+        span: Where the name stands.
+        plain: Words that stand in lower case somewhere in the text.
+    """
     start, end = span
     if not text[start].isupper():
         return False
     behind = WORD_BEHIND.match(text, end)
     if behind is not None and behind[1][0].isupper():
         return True
-    if text[end : end + 1] == "-" and text[end + 1 : end + 2].isupper():
-        return True
-    if text[max(start - 1, 0) : start] == "-" and start > 1 and text[start - 2].isalpha():
+    joined_behind = text[end : end + 1] == "-" and text[end + 1 : end + 2].isupper()
+    joined_before = start > 1 and text[start - 1] == "-" and text[start - 2].isalpha()
+    if joined_behind or joined_before:
         return True
     if " " in text[start:end]:
         # "President Ada Lovelace" is Ada Lovelace, but "Port Ada" is not Ada.
@@ -64,18 +62,9 @@ def within_longer_name(text: str, span: Span) -> bool:
     before = WORD_BEFORE.search(text, max(start - LONGEST_WORD, 0), start)
     if before is None or not before[1][0].isupper():
         return False
-    return not (begins_sentence(text, before.start()) and stands_in_lower_case(text, before[1]))
-
-
-def begins_sentence(text: str, start: int) -> bool:
-    """Whether what starts here is the first word of a sentence or of a line."""
-    before = text[max(start - 3, 0) : start].rstrip(" \u00a0\"'\u201c\u2018(")
-    return not before or before[-1] in SENTENCE_END
-
-
-def stands_in_lower_case(text: str, word: str) -> bool:
-    """Whether a word occurs in lower case too, so that its capital says nothing."""
-    return re.search(rf"(?<!\w){re.escape(word.lower())}(?!\w)", text) is not None
+    opens = BEFORE_SENTENCE.search(text, max(before.start() - 9, 0), before.start()) is not None
+    opens = opens or before.start() == 0 or text[before.start() - 1] == "\n"
+    return not (opens and before[1].lower() in plain)
 
 
 class PageNames:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
 import numpy.typing as npt
@@ -65,8 +66,8 @@ def choose(candidates: Sequence[Candidate], admitted: Collection[str] | None) ->
     if not fitting:
         return None
     ranked = sorted(fitting, key=lambda c: (-c.prior, int(c.qid[1:])))
-    unknown = max(1.0 - sum(c.prior for c in candidates), 0.0)
-    total = sum(c.prior for c in fitting) + unknown
+    unknown = max(1.0 - fsum(c.prior for c in candidates), 0.0)
+    total = fsum(c.prior for c in fitting) + unknown
     next_prior = ranked[1].prior if len(ranked) > 1 else 0.0
     score = ranked[0].prior / total
     return Choice(ranked[0].qid, min(score, 1.0), score - max(next_prior, unknown) / total)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import spacy
 
+from stages.linking.names import occurrences
 from stages.ner.pipeline import load
-from stages.recognize import RECOGNIZE, RecognizeConfig, check, facts, title_spans
+from stages.recognize import RECOGNIZE, RecognizeConfig, check, facts, title_names
 from storage.errors import ConfigError
 from storage.tables import HYPERLINKS, MENTIONS, PAGES, PARAGRAPHS, SENTENCES, SITE
 from tests.conftest import Outcome, RunStage
@@ -34,6 +35,7 @@ def recognize(run_stage: RunStage) -> Any:
         bold: list[str] = (),  # type: ignore[assignment]
         config: RecognizeConfig = BLANK,
         language: str = "en",
+        targets: list[str] = (),  # type: ignore[assignment]
         **page: Any,
     ) -> Outcome:
         paragraphs, start = [], 0
@@ -47,6 +49,8 @@ def recognize(run_stage: RunStage) -> Any:
             else {"page_id": 1, **span(text, *((link,) if isinstance(link, str) else link))}
             for link in links
         ]
+        for link, target in zip(hyperlinks, targets, strict=False):
+            link["target_title"] = target
         names = [span(text, name) for name in bold]
         pages = [{"page_id": 1, "title": title, "text": text, "bold_names": names, **page}]
         return run_stage(
@@ -92,7 +96,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> RecognizeConfig:
 TEXT = "Marie Curie was born in Warsaw in 1867. She left Warsaw for Paris."
 
 
-def test_blank_finds_sentences_hyperlinks_and_titles_and_nothing_else(recognize: Any) -> None:
+def test_blank_finds_sentences_hyperlinks_their_repeats_and_titles(recognize: Any) -> None:
     outcome = recognize(TEXT, links=["Paris", ("Warsaw", 1)], title="Marie Curie")
     assert sentences(outcome, TEXT) == [
         "Marie Curie was born in Warsaw in 1867.",
@@ -100,6 +104,7 @@ def test_blank_finds_sentences_hyperlinks_and_titles_and_nothing_else(recognize:
     ]
     assert mentions(outcome) == [
         ("Marie Curie", "title", None),
+        ("Warsaw", "repeat", None),
         ("Warsaw", "hyperlink", None),
         ("Paris", "hyperlink", None),
     ]
@@ -123,7 +128,8 @@ def test_a_hyperlink_wins_over_ner_and_takes_the_type_of_the_very_same_span(
 ) -> None:
     outcome = recognize(TEXT, links=["Warsaw", "Warsaw in 1867"][:1], config=rules)
     assert ("Warsaw", "hyperlink", "GPE") in mentions(outcome)
-    assert outcome.drops == {"overlaps_hyperlink": 1}
+    assert ("Warsaw", "repeat", "GPE") in mentions(outcome)
+    assert outcome.drops == {"overlaps_hyperlink": 1, "overlaps_repeat": 1}
 
 
 def test_every_loser_against_a_hyperlink_is_counted(recognize: Any, rules: RecognizeConfig) -> None:
@@ -139,10 +145,48 @@ def test_every_loser_against_a_hyperlink_is_counted(recognize: Any, rules: Recog
 def test_a_title_wins_over_ner_and_loses_to_a_hyperlink(
     recognize: Any, rules: RecognizeConfig
 ) -> None:
-    text = "Marie Curie met Marie Curie."
-    outcome = recognize(text, links=["Marie Curie"], title="Marie", config=rules)
-    assert mentions(outcome) == [("Marie Curie", "hyperlink", "PERSON"), ("Marie", "title", None)]
+    text = "Marie Curie met Marie Curie and Marie."
+    outcome = recognize(text, links=["Marie Curie"], title="Marie Curie", config=rules)
+    assert mentions(outcome) == [
+        ("Marie Curie", "hyperlink", "PERSON"),
+        ("Marie Curie", "title", "PERSON"),
+    ]
+    # The hyperlink keeps out the title, its own repeat is no loss, and NER found both again.
     assert outcome.drops == {"overlaps_hyperlink": 2, "overlaps_title": 1}
+
+
+def test_a_title_inside_a_longer_name_is_another_name(recognize: Any) -> None:
+    text = (
+        "Brommorvik is a town in the north. Sporting Brommorvik play in Brommorvik. "
+        "In Brommorvik there is a port. Brommorvik United lost, Neo-Brommorvik won, "
+        "Brommorvik-based firms paid. Brommorvik's mayor left Brommorvik."
+    )
+    outcome = recognize(text, title="Brommorvik")
+    behind = [text[r["char_end"] : r["char_end"] + 6] for r in outcome.rows(MENTIONS)]
+    assert behind == [" is a ", ". In B", " there", "-based", "'s may", "."]
+    assert outcome.drops == {"within_longer_name": 3}
+
+
+def test_a_longer_name_that_ner_found_takes_in_the_repeat(
+    recognize: Any, rules: RecognizeConfig
+) -> None:
+    text = "We saw Curie. Then Marie Curie came, and Curie went."
+    outcome = recognize(text, links=["Curie"], config=rules)
+    assert mentions(outcome) == [
+        ("Curie", "hyperlink", None),
+        ("Marie Curie", "ner", "PERSON"),
+        ("Curie", "repeat", None),
+    ]
+
+
+def test_words_without_a_capital_or_with_two_targets_are_not_repeated(recognize: Any) -> None:
+    text = "A radium salt and Radium, then Radium, radium and Radium."
+    links = ["radium", ("Radium", 0), ("Radium", 1)]
+    outcome = recognize(text, links=links, targets=["Radium", "Radium", "Radium (band)"])
+    assert [source for _, source, _ in mentions(outcome)] == ["hyperlink"] * 3
+    same = recognize(text, links=links, targets=["Radium", "Radium", "Radium"])
+    assert mentions(same)[-1] == ("Radium", "repeat", None)
+    assert len(mentions(same)) == 4
 
 
 def test_no_two_mentions_overlap_and_each_cuts_its_surface(
@@ -198,7 +242,7 @@ def test_chinese_sentences_end_at_their_own_stops(recognize: Any) -> None:
 
 def names(title: str, text: str, *bold: str) -> list[str]:
     page = {"title": title, "text": text, "bold_names": [span(text, name) for name in bold]}
-    return [text[a:b] for a, b in title_spans(page)]
+    return [text[a:b] for a, b in occurrences(text, title_names(page))[0]]
 
 
 def test_a_title_counts_as_a_whole_word_only() -> None:
@@ -276,4 +320,4 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
 
 def test_a_title_in_a_script_without_spaces_is_found_inside_running_text() -> None:
     page = {"title": "柏林", "text": "他在柏林長大。", "bold_names": []}
-    assert title_spans(page) == [(2, 4)]
+    assert occurrences(page["text"], title_names(page))[0] == [(2, 4)]
