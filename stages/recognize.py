@@ -50,6 +50,7 @@ def recognize(config: RecognizeConfig, inputs: Inputs) -> Iterator[Rows]:
     """
     from stages.linking.names import occurrences
     from stages.ner.pipeline import load, split
+    from stages.ner.words import lower_case_words
 
     name = model_name(config.model)
     if name == TRAINED:
@@ -72,8 +73,9 @@ def recognize(config: RecognizeConfig, inputs: Inputs) -> Iterator[Rows]:
             inputs.drop("disambiguation", page_id)
             continue
         shown = [h for h in hyperlinks.get(page_id, []) if h["char_start"] is not None]
-        titles, lost = occurrences(text, title_names(page))
-        repeats, more = occurrences(text, repeated_names(text, shown))
+        plain = lower_case_words(text)
+        titles, lost = occurrences(text, title_names(page), plain)
+        repeats, more = occurrences(text, repeated_names(text, shown), plain)
         inputs_lost(inputs, "within_longer_name", page_id, lost + more)
         cuts: list[Span] = []
         found: list[Mention] = []

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from stages.linking.kinds import ADMITTED, PERSONS
-from stages.ner.words import BEFORE_SENTENCE, lower_case_words, whole_words
+from stages.ner.words import BEFORE_SENTENCE, whole_words
 from storage.spans import Span
 
 WORD_BEFORE = re.compile(r"([^\W\d_][\w'\u2019-]*)[ \u00a0]$")
@@ -22,17 +22,23 @@ def stem(title: str) -> str:
     return BRACKETS.sub("", title)
 
 
-def occurrences(text: str, names: Collection[str]) -> tuple[list[Span], int]:
+def occurrences(
+    text: str, names: Collection[str], plain: Collection[str]
+) -> tuple[list[Span], int]:
     """Return where names stand in a text as names of their own, and how many lay in longer names.
 
     A name counts as a whole word only; of names that overlap, the longest counts. It is part of a
     longer name where a capitalised word stands right behind it, or another word with a hyphen, or,
     for a name of a single word, a capitalised word right before it. A word that begins a sentence
     is capitalised for that alone if it stands in lower case elsewhere in the text.
+
+    Args:
+        text: The whole text.
+        names: Names, none of them empty.
+        plain: Words that stand in lower case somewhere in the text.
     """
     if not names:
         return [], 0
-    plain = lower_case_words(text)
     spans = [match.span() for match in whole_words(names).finditer(text)]
     own = [span for span in spans if not within_longer_name(text, span, plain)]
     return own, len(spans) - len(own)

@@ -242,7 +242,7 @@ def test_chinese_sentences_end_at_their_own_stops(recognize: Any) -> None:
 
 def names(title: str, text: str, *bold: str) -> list[str]:
     page = {"title": title, "text": text, "bold_names": [span(text, name) for name in bold]}
-    return [text[a:b] for a, b in occurrences(text, title_names(page))[0]]
+    return [text[a:b] for a, b in occurrences(text, title_names(page), set())[0]]
 
 
 def test_a_title_counts_as_a_whole_word_only() -> None:
@@ -320,4 +320,4 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
 
 def test_a_title_in_a_script_without_spaces_is_found_inside_running_text() -> None:
     page = {"title": "柏林", "text": "他在柏林長大。", "bold_names": []}
-    assert occurrences(page["text"], title_names(page))[0] == [(2, 4)]
+    assert occurrences(page["text"], title_names(page), set())[0] == [(2, 4)]
