@@ -66,7 +66,7 @@ def info_nce(
     *,
     temperature: float,
     anchor_weight_A: Tensor | None = None,
-    key_weight_K: Tensor | None = None,
+    key_weight: Tensor | None = None,
     weight_positive: bool = False,
 ) -> Loss:
     r"""Pull each anchor to its positives, away from its negatives.
@@ -81,7 +81,7 @@ def info_nce(
 
     Shape:
         similarity_AK: (A, K), fp32. positive_AK, negative_AK: (A, K), bool, disjoint.
-        anchor_weight_A: (A,), above 0. key_weight_K: (K,), above 0.
+        anchor_weight_A: (A,), above 0. key_weight: (K,) or (A, K), above 0.
 
     Returns:
         The sum over anchors that have a positive, and their number.
@@ -91,7 +91,7 @@ def info_nce(
     order, where the positive itself enters Z with weight 1, as it does in ERICA.
     """
     scaled_AK = similarity_AK / temperature
-    weighted_AK = scaled_AK if key_weight_K is None else scaled_AK + key_weight_K.log()
+    weighted_AK = scaled_AK if key_weight is None else scaled_AK + key_weight.log()
     negatives_A1 = (
         weighted_AK.masked_fill(~negative_AK, float("-inf")).logsumexp(dim=1).unsqueeze(1)
     )

@@ -74,7 +74,7 @@ def test_info_nce_is_the_double_loop_of_its_equation(seed: int, weight_positive:
         negative,
         temperature=TEMPERATURE,
         anchor_weight_A=anchor_weight,
-        key_weight_K=key_weight,
+        key_weight=key_weight,
         weight_positive=weight_positive,
     )
     naive = naive_info_nce(
@@ -97,7 +97,7 @@ def test_weights_of_one_change_nothing() -> None:
         negative,
         temperature=1.0,
         anchor_weight_A=torch.ones(6, dtype=torch.float64),
-        key_weight_K=torch.ones(8, dtype=torch.float64),
+        key_weight=torch.ones(8, dtype=torch.float64),
     )
     assert torch.equal(plain.sum, ones.sum)
 

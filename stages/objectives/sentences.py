@@ -1,0 +1,173 @@
+"""What MTB and CP share: sentences with one marked pair, blanks, and masked pieces beside.
+
+Shapes: N examples, B sequences, P pairs (one a sequence), D width, L labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stages.model.batch import NO_LABEL, Batch, joined
+from stages.model.chance import Chance
+from stages.model.ragged import Array, Ints, offsets, owners
+from storage.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from stages.model.corpus import Corpus
+    from stages.model.course import Taken
+    from stages.model.encoder import Encoded, Encoder
+    from stages.model.losses import Loss
+    from stages.model.meter import Work
+    from stages.objectives.parts import BlankConfig, MlmConfig
+
+
+@dataclass(frozen=True)
+class SentenceMicro:
+    """A micro-batch of sentences, with where each came from."""
+
+    batch: Batch[Array]
+    taken: Taken
+    work: Work
+
+
+@dataclass(frozen=True)
+class LabelRows:
+    """Sentences by relation: one row for each relation of each sentence's pair.
+
+    Attributes:
+        example_R: Sentence of each row.
+        relation_R: Its relation.
+    """
+
+    example_R: Ints
+    relation_R: Ints
+
+
+class Sentences:
+    """The sentences of a corpus that name a labelled pair.
+
+    Attributes:
+        dropped: Sentences left out by reason.
+    """
+
+    def __init__(self, corpus: Corpus, encoder: Encoder, max_pieces: int, seed: int) -> None:
+        self.corpus = corpus
+        self.encoder = encoder
+        self.seed = seed
+        self.examples, far = corpus.pairs_in_sentences(max_pieces)
+        self.dropped = {"mentions_too_far_apart": far}
+        if not len(self.examples):
+            raise ConfigError(
+                "no sentence of the corpus names a pair that has a relation",
+                mend="Take a larger corpus, or look at tuples with intra = true and at the splits",
+            )
+
+    def label_rows(self) -> LabelRows:
+        """Return a row for each relation of each sentence's pair."""
+        bounds, relations = self.corpus.pair_labels()
+        counts = np.diff(bounds)[self.examples.pair_N]
+        first = bounds[self.examples.pair_N]
+        places = np.repeat(first - offsets(counts)[:-1], counts) + np.arange(counts.sum())
+        return LabelRows(owners(counts), relations[places])
+
+    def lengths(self, examples: Ints) -> Ints:
+        """Return the pieces of each sentence as it will be encoded."""
+        special = 6  # [CLS], [SEP] and four markers
+        return self.examples.end_N[examples] - self.examples.start_N[examples] + special
+
+    def names(self, examples: Ints) -> list[str]:
+        """Return document and pair of each sentence."""
+        documents = self.examples.document_N[examples]
+        return [
+            f"{self.corpus.names_D[document]}, pair {pair}"
+            for document, pair in zip(documents, self.examples.pair_N[examples], strict=True)
+        ]
+
+    def collate(
+        self, examples: Ints, taken: Taken, blank: BlankConfig, mlm: MlmConfig
+    ) -> SentenceMicro:
+        """Blank, mark and mask sentences; those of one epoch stand together."""
+        order = np.argsort(taken.epochs, kind="stable")
+        taken, examples = taken.take(order), examples[order]
+        pieces = [
+            self._disguised(examples[taken.epochs == epoch], int(epoch), blank, mlm)
+            for epoch in np.unique(taken.epochs)
+        ]
+        batch = joined(pieces) if len(pieces) > 1 else pieces[0]
+        return SentenceMicro(batch, taken, self.encoder.work(batch.lengths_B))
+
+    def _disguised(
+        self, examples: Ints, epoch: int, blank: BlankConfig, mlm: MlmConfig
+    ) -> Batch[Array]:
+        from stages.model import masking, views
+
+        markers = self.encoder.markers
+        batch = self.corpus.take_examples(self.examples[examples])
+        chance = Chance(self.seed, epoch)
+        batch = views.blank(
+            batch,
+            markers,
+            chance.of(0) if blank.static else chance,
+            probability=blank.probability,
+        )
+        batch = views.mark(batch, markers)
+        if mlm.weight:
+            batch = masking.mask(
+                batch,
+                markers,
+                chance,
+                share=mlm.share,
+                protect_mentions=mlm.protect == "mentions",
+            )
+        return batch
+
+
+def require_mlm_head(encoder: Encoder, mlm: MlmConfig) -> None:
+    """Check that masked pieces can be predicted where they are to be.
+
+    Raises:
+        ConfigError: If the encoder has no head for it.
+    """
+    if mlm.weight and not encoder.has_mlm_head:
+        raise ConfigError(
+            "the encoder has no head for masked language modelling",
+            mend="Set mlm.weight = 0, or start from a checkpoint that has one",
+        )
+
+
+def mlm_loss(encoder: Encoder, encoded: Encoded) -> Loss:
+    """Return the loss of the masked pieces; logits are made at these alone."""
+    from stages.model.losses import cross_entropy
+
+    labels = encoded.batch.token_label_T
+    assert labels is not None
+    hidden = labels != NO_LABEL
+    return cross_entropy(encoder.mlm_logits(encoded.hidden_TD[hidden]), labels[hidden])
+
+
+def masked_count(batches: Sequence[Batch[Array]]) -> int:
+    """Return how many pieces are masked."""
+    labels = [batch.token_label_T for batch in batches]
+    return sum(int((each != NO_LABEL).sum()) for each in labels if each is not None)
+
+
+def facts(micros: Sequence[SentenceMicro], like: Tensor) -> Mapping[str, Tensor]:
+    """Return what is known of the rows of micro-batches, one behind the other.
+
+    They lie on the device of `like`.
+    """
+    import torch
+
+    names = ("rows", "epochs", "groups", "targets")
+    return {
+        name: torch.as_tensor(
+            np.concatenate([getattr(micro.taken, name) for micro in micros]), device=like.device
+        )
+        for name in names
+    }
