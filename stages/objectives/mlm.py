@@ -65,7 +65,7 @@ class Mlm:
 
     def lengths(self, rows: Ints) -> Ints:
         """Return the pieces of documents, [CLS] and [SEP] among them."""
-        return np.minimum(self._corpus.lengths_D[rows] + 2, self._config.max_pieces)
+        return np.minimum(self._corpus.lengths_D[rows], self._config.max_pieces)
 
     def names(self, rows: Ints) -> Sequence[str]:
         """Return names of documents."""

@@ -51,7 +51,7 @@ class Mtb:
         self._config = config
         self._encoder = encoder
         self._sentences = Sentences(corpus, encoder, config.max_pieces, seed)
-        self._heads, self._tails = corpus.pair_entities(self._sentences.examples.pair_N)
+        self._heads, self._tails = self._sentences.entities()
         self._positives = same_pair(self._heads, self._tails, most=config.max_texts)
         self.weights: Mapping[str, float] = {
             "mtb": config.weight,

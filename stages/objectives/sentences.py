@@ -13,7 +13,7 @@ import numpy as np
 
 from stages.model.batch import NO_LABEL, Batch, joined
 from stages.model.chance import Chance
-from stages.model.ragged import Array, Ints, offsets, owners
+from stages.model.ragged import Array, Ints, owners, ranges
 from storage.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,11 +57,12 @@ class Sentences:
     """
 
     def __init__(self, corpus: Corpus, encoder: Encoder, max_pieces: int, seed: int) -> None:
+        from stages.model.examples import pairs_in_sentences
+
         self.corpus = corpus
         self.encoder = encoder
         self.seed = seed
-        self.examples, far = corpus.pairs_in_sentences(max_pieces)
-        self.dropped = {"mentions_too_far_apart": far}
+        self.examples, self.dropped = pairs_in_sentences(corpus, max_pieces)
         if not len(self.examples):
             raise ConfigError(
                 "no sentence of the corpus names a pair that has a relation",
@@ -70,11 +71,25 @@ class Sentences:
 
     def label_rows(self) -> LabelRows:
         """Return a row for each relation of each sentence's pair."""
-        bounds, relations = self.corpus.pair_labels()
-        counts = np.diff(bounds)[self.examples.pair_N]
+        bounds = self.corpus.labels_of_pair
         first = bounds[self.examples.pair_N]
-        places = np.repeat(first - offsets(counts)[:-1], counts) + np.arange(counts.sum())
-        return LabelRows(owners(counts), relations[places])
+        counts = bounds[self.examples.pair_N + 1] - first
+        relations = self.corpus.label["relation"][ranges(first, counts)]
+        return LabelRows(owners(counts), relations)
+
+    def entities(self) -> tuple[Ints, Ints]:
+        """Return numbers of the head and the tail of each sentence's pair, equal for equal items.
+
+        An entity without an item equals only itself.
+        """
+        first = self.corpus.entity.bounds[self.examples.document_N]
+        known = self.corpus.entity["qid"]
+        own = -2 - np.arange(len(known))
+        numbers = np.where(known >= 0, known, own)
+        return tuple(
+            numbers[first + self.corpus.pair[side][self.examples.pair_N]]
+            for side in ("head", "tail")
+        )
 
     def lengths(self, examples: Ints) -> Ints:
         """Return the pieces of each sentence as it will be encoded."""
