@@ -11,22 +11,26 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from pydantic import Field
 
 from stages.objectives.cp import CpConfig
+from stages.objectives.ed import EdConfig
 from stages.objectives.mlm import MlmOnlyConfig
 from stages.objectives.mtb import MtbConfig
+from stages.objectives.rd import RdConfig
 
 if TYPE_CHECKING:
     from stages.model.course import Objective
 
 Config: TypeAlias = Annotated[
-    CpConfig | MlmOnlyConfig | MtbConfig,
+    CpConfig | EdConfig | MlmOnlyConfig | MtbConfig | RdConfig,
     Field(discriminator="name"),
 ]
 """The values of any objective; `name` says of which."""
 
 OBJECTIVES: dict[str, str] = {
     "cp": "stages.objectives.cp:Cp",
+    "ed": "stages.objectives.ed:Ed",
     "mlm": "stages.objectives.mlm:Mlm",
     "mtb": "stages.objectives.mtb:Mtb",
+    "rd": "stages.objectives.rd:Rd",
 }
 """Module and class of each objective by name."""
 
