@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stages.model.batch import NO_LABEL
+
 Similarity = Literal["cosine", "dot"]
-NO_LABEL = -100
-"""Target of a row that is not paid for."""
 
 
 class Loss(NamedTuple):

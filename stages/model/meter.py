@@ -13,6 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+from stages.model.batch import NO_LABEL, Batch
+from stages.model.ragged import Array
+
+if TYPE_CHECKING:
+    from stages.model.encoder import Encoder
 
 # bf16 on tensor cores without sparsity, as the makers state it, in FLOP/s.
 PEAKS = {
@@ -39,6 +46,17 @@ class Work:
         self.tokens += other.tokens
         self.padded_tokens += other.padded_tokens
         self.flops += other.flops
+
+
+def measured(encoder: Encoder, batch: Batch[Array]) -> Work:
+    """Return the work that a micro-batch is, forward and backward."""
+    lengths = batch.lengths_B.tolist()
+    labels = batch.token_label_T
+    masked = 0 if labels is None else int((labels != NO_LABEL).sum())
+    padded = (
+        sum(lengths) if encoder.attention == "packed" else len(lengths) * max(lengths, default=0)
+    )
+    return Work(len(lengths), sum(lengths), padded, encoder.flops(lengths, masked))
 
 
 class Meter:

@@ -87,9 +87,8 @@ def back_propagate(
             if cached:
                 paid = paid + handed_on(output.rows, ahead[index].gradients)
             elif part.pooled is not None:
-                share = 1.0 / len(part.micros)
                 losses = part.pooled(output.rows, [micro])
-                paid = paid + weighted(part, losses, told, share)
+                paid = paid + weighted(part, losses, told, 1.0 / len(part.micros)).to(device)
             if paid.requires_grad:
                 paid.backward()  # type: ignore[no-untyped-call]
     return means(told)
@@ -152,12 +151,12 @@ def within(
 
 def weighted(part: Part, losses: Losses, told: dict[str, Tensor], share: float) -> Tensor:
     """Return the weighted sum of the global means of some losses."""
-    paid = []
+    paid = torch.zeros(())
     for name, loss in losses.items():
         mean = global_mean(loss) * share
         tell(told, name, mean)
-        paid.append(part.weights[name] * mean)
-    return torch.stack(paid).sum()
+        paid = paid.to(mean.device) + part.weights[name] * mean
+    return paid
 
 
 def tell(told: dict[str, Tensor], name: str, mean: Tensor) -> None:

@@ -18,6 +18,7 @@ from stages.objectives.rd import RdConfig
 
 if TYPE_CHECKING:
     from stages.model.course import Objective
+    from stages.objectives.setting import Setting
 
 Config: TypeAlias = Annotated[
     CpConfig | EdConfig | MlmOnlyConfig | MtbConfig | RdConfig,
@@ -35,8 +36,8 @@ OBJECTIVES: dict[str, str] = {
 """Module and class of each objective by name."""
 
 
-def make_objective(config: Any, *given: Any) -> Objective:
-    """Return the objective of a config; `given` is what all of them are made with."""
+def make_objective(config: Any, setting: Setting) -> Objective:
+    """Return the objective of a config."""
     module, _, name = OBJECTIVES[config.name].partition(":")
-    objective: Objective = getattr(import_module(module), name)(config, *given)
+    objective: Objective = getattr(import_module(module), name)(config, setting)
     return objective

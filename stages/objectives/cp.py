@@ -13,12 +13,11 @@ from stages.objectives.parts import BlankConfig, MlmConfig, ObjectiveConfig, Poo
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from stages.model.corpus import Corpus
     from stages.model.course import Groups, Taken
-    from stages.model.encoder import Encoder
     from stages.model.ragged import Ints
     from stages.model.update import Losses, Output, Rows
     from stages.objectives.sentences import SentenceMicro
+    from stages.objectives.setting import Setting
 
 
 class CpConfig(ObjectiveConfig):
@@ -53,15 +52,15 @@ class CpConfig(ObjectiveConfig):
 class Cp:
     """Draws texts by relation and contrasts them over a pool."""
 
-    def __init__(self, config: CpConfig, corpus: Corpus, encoder: Encoder, seed: int) -> None:
+    def __init__(self, config: CpConfig, setting: Setting) -> None:
         from stages.objectives.sentences import Sentences, require_mlm_head
 
-        require_mlm_head(encoder, config.mlm)
+        require_mlm_head(setting.encoder, config.mlm)
         self._config = config
-        self._encoder = encoder
-        self._sentences = Sentences(corpus, encoder, config.max_pieces, seed)
+        self._encoder = setting.encoder
+        self._sentences = Sentences(setting, config.max_pieces)
         self._labels = self._sentences.label_rows()
-        self._relations = len(corpus.relations)
+        self._relations = len(setting.corpus.relations)
         self.pool: Pool = config.pool
         self.weights: Mapping[str, float] = {
             "cp": config.weight,
@@ -100,7 +99,7 @@ class Cp:
         if self._config.representation == "marker":
             texts = encoded.pair_P2D("marker")
         else:
-            texts = encoded.sequence_BD()
+            texts = encoded.sequence_BD
         losses = {"mlm": mlm_loss(self._encoder, encoded)} if self._config.mlm.weight else {}
         return Output({"text": texts}, losses)
 

@@ -16,10 +16,9 @@ from stages.model.ragged import Array, Ints
 from storage.errors import ConfigError
 
 if TYPE_CHECKING:
-    from stages.model.corpus import Corpus
     from stages.model.course import Groups, Taken
-    from stages.model.encoder import Encoder
     from stages.objectives.parts import MlmConfig
+    from stages.objectives.setting import Setting
 
 
 class Documents:
@@ -29,15 +28,13 @@ class Documents:
         rows: Their numbers in the corpus.
     """
 
-    def __init__(self, corpus: Corpus, encoder: Encoder, max_pieces: int, seed: int) -> None:
-        self.corpus = corpus
-        self.encoder = encoder
+    def __init__(self, setting: Setting, max_pieces: int) -> None:
+        self.corpus, self.encoder, self.seed = setting.corpus, setting.encoder, setting.seed
         self.max_pieces = max_pieces
-        self.seed = seed
-        labelled = corpus.label["relation"] != NA
+        labelled = self.corpus.label["relation"] != NA
         counts = np.add.reduceat(
-            np.append(labelled, False).astype(np.int64), corpus.label.bounds[:-1]
-        ) * (np.diff(corpus.label.bounds) > 0)
+            np.append(labelled, False).astype(np.int64), self.corpus.label.bounds[:-1]
+        ) * (np.diff(self.corpus.label.bounds) > 0)
         self.rows = np.flatnonzero(counts)
         if not len(self.rows):
             raise ConfigError(

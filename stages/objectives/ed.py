@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
     from stages.model.batch import Batch
     from stages.model.chance import Chance
-    from stages.model.corpus import Corpus
     from stages.model.course import Groups, Taken
-    from stages.model.encoder import Encoder
     from stages.model.losses import Loss
     from stages.model.meter import Work
     from stages.model.ragged import Array, Ints
     from stages.model.update import Losses, Output, Rows
+    from stages.objectives.setting import Setting
 
 
 class EdConfig(ObjectiveConfig):
@@ -80,15 +79,15 @@ class Ed:
     pool: Pool = "micro"
     dropped: Mapping[str, int] = {}
 
-    def __init__(self, config: EdConfig, corpus: Corpus, encoder: Encoder, seed: int) -> None:
+    def __init__(self, config: EdConfig, setting: Setting) -> None:
         from stages.objectives.documents import Documents
         from stages.objectives.sentences import require_mlm_head
 
-        require_mlm_head(encoder, config.mlm)
+        require_mlm_head(setting.encoder, config.mlm)
         self._config = config
-        self._encoder = encoder
-        self._documents = Documents(corpus, encoder, config.max_pieces, seed)
-        self._name_bounds, self._name_ids = encoder.pieces_of(corpus.relation_names)
+        self._encoder = setting.encoder
+        self._documents = Documents(setting, config.max_pieces)
+        self._name_bounds, self._name_ids = pieces_of(setting)
         self.weights: Mapping[str, float] = {
             "ed": config.weight,
             "mlm": config.weight * config.mlm.weight,
@@ -109,6 +108,7 @@ class Ed:
     def collate(self, taken: Taken) -> EdMicro:
         """Return documents, each with the question in front."""
         from stages.model.batch import keep
+        from stages.model.meter import measured
 
         asked: list[Question] = []
 
@@ -134,7 +134,7 @@ class Ed:
 
         reserve = int(np.diff(self._name_bounds).max(initial=0)) + 1 + self._longest_mention(taken)
         batch = self._documents.disguised(taken, view, self._config.mlm, reserve)
-        return EdMicro(batch, beside(asked), self._encoder.work(batch.lengths_B))
+        return EdMicro(batch, beside(asked), measured(self._encoder, batch))
 
     def _longest_mention(self, taken: Taken) -> int:
         """Return the pieces of the longest mention of some documents."""
@@ -236,3 +236,13 @@ def answer(entity_ED: Tensor, micro: EdMicro, config: EdConfig) -> Loss:
         negative_AE &= ~torch.as_tensor(question.true_AE, device=device)
     similarity = similarities(entity_ED[head_A], entity_ED, "cosine")
     return info_nce(similarity, positive_AE, negative_AE, temperature=config.temperature)
+
+
+def pieces_of(setting: Setting) -> tuple[Ints, Ints]:
+    """Return the pieces of each relation's name: bounds (R + 1,), and ids one behind the other."""
+    from stages.model.ragged import offsets
+
+    tokenizer = setting.encoder.tokenizer
+    names = [tokenizer(n, add_special_tokens=False)["input_ids"] for n in setting.relation_names]
+    bounds = offsets(np.array([len(ids) for ids in names]))
+    return bounds, np.array([i for ids in names for i in ids], dtype=np.int64)

@@ -13,12 +13,11 @@ from stages.objectives.parts import MlmConfig, ObjectiveConfig, Pool
 
 if TYPE_CHECKING:
     from stages.model.batch import Batch
-    from stages.model.corpus import Corpus
     from stages.model.course import Groups, Taken
-    from stages.model.encoder import Encoder
     from stages.model.meter import Work
     from stages.model.ragged import Array, Ints
     from stages.model.update import Losses, Output, Rows
+    from stages.objectives.setting import Setting
 
 
 class MlmOnlyConfig(ObjectiveConfig):
@@ -46,14 +45,14 @@ class Mlm:
     pool: Pool = "micro"
     dropped: Mapping[str, int] = {}
 
-    def __init__(self, config: MlmOnlyConfig, corpus: Corpus, encoder: Encoder, seed: int) -> None:
+    def __init__(self, config: MlmOnlyConfig, setting: Setting) -> None:
         from stages.objectives.sentences import require_mlm_head
 
-        require_mlm_head(encoder, config.mlm)
+        require_mlm_head(setting.encoder, config.mlm)
         self._config = config
-        self._corpus = corpus
-        self._encoder = encoder
-        self._seed = seed
+        self._corpus = setting.corpus
+        self._encoder = setting.encoder
+        self._seed = setting.seed
         self.weights: Mapping[str, float] = {"mlm": config.weight * config.mlm.weight}
 
     def epoch(self, epoch: int) -> Groups:
@@ -76,6 +75,7 @@ class Mlm:
         from stages.model import masking, views
         from stages.model.batch import joined
         from stages.model.chance import Chance
+        from stages.model.meter import measured
 
         masked = []
         for epoch in np.unique(taken.epochs):
@@ -91,7 +91,7 @@ class Mlm:
                 )
             )
         whole = joined(masked)
-        return DocumentMicro(whole, self._encoder.work(whole.lengths_B))
+        return DocumentMicro(whole, measured(self._encoder, whole))
 
     def forward(self, micro: DocumentMicro) -> Output:
         """Return the loss of the hidden pieces."""

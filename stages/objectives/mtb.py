@@ -11,12 +11,11 @@ from pydantic import Field
 from stages.objectives.parts import BlankConfig, MlmConfig, ObjectiveConfig, Pool
 
 if TYPE_CHECKING:
-    from stages.model.corpus import Corpus
     from stages.model.course import Groups, Taken
-    from stages.model.encoder import Encoder
     from stages.model.ragged import Ints
     from stages.model.update import Losses, Output, Rows
     from stages.objectives.sentences import SentenceMicro
+    from stages.objectives.setting import Setting
 
 
 class MtbConfig(ObjectiveConfig):
@@ -43,14 +42,14 @@ class Mtb:
 
     pool: Pool = "rank"
 
-    def __init__(self, config: MtbConfig, corpus: Corpus, encoder: Encoder, seed: int) -> None:
+    def __init__(self, config: MtbConfig, setting: Setting) -> None:
         from stages.objectives.pairing import same_pair
         from stages.objectives.sentences import Sentences, require_mlm_head
 
-        require_mlm_head(encoder, config.mlm)
+        require_mlm_head(setting.encoder, config.mlm)
         self._config = config
-        self._encoder = encoder
-        self._sentences = Sentences(corpus, encoder, config.max_pieces, seed)
+        self._encoder = setting.encoder
+        self._sentences = Sentences(setting, config.max_pieces)
         self._heads, self._tails = self._sentences.entities()
         self._positives = same_pair(self._heads, self._tails, most=config.max_texts)
         self.weights: Mapping[str, float] = {

@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
     from stages.model.batch import Batch
     from stages.model.chance import Chance
-    from stages.model.corpus import Corpus
     from stages.model.course import Groups, Taken
-    from stages.model.encoder import Encoder
     from stages.model.meter import Work
     from stages.model.ragged import Array, Ints
     from stages.model.update import Losses, Output, Rows
     from stages.objectives.relation_pool import LabelRows
+    from stages.objectives.setting import Setting
 
 
 class RdConfig(ObjectiveConfig):
@@ -94,15 +93,15 @@ class Rd:
 
     dropped: Mapping[str, int] = {}
 
-    def __init__(self, config: RdConfig, corpus: Corpus, encoder: Encoder, seed: int) -> None:
+    def __init__(self, config: RdConfig, setting: Setting) -> None:
         from stages.objectives.documents import Documents
         from stages.objectives.relation_pool import Rules
         from stages.objectives.sentences import require_mlm_head
 
-        require_mlm_head(encoder, config.mlm)
+        require_mlm_head(setting.encoder, config.mlm)
         self._config = config
-        self._encoder = encoder
-        self._documents = Documents(corpus, encoder, config.max_pieces, seed)
+        self._encoder = setting.encoder
+        self._documents = Documents(setting, config.max_pieces)
         self._rules = Rules(
             scopes=config.scopes,
             negatives=config.negatives,
@@ -136,6 +135,8 @@ class Rd:
 
     def collate(self, taken: Taken) -> RdMicro:
         """Return documents with their labelled pairs and some without relation."""
+        from stages.model.meter import measured
+
         order = np.argsort(taken.epochs, kind="stable")
         taken = taken.take(order)
 
@@ -151,9 +152,7 @@ class Rd:
         # Each entity marker is a piece more, in front of and behind each mention.
         markers = 2 * self._most_mentions(taken) if self._config.representation == "marker" else 0
         batch = self._documents.disguised(taken, view, self._config.mlm, markers)
-        return RdMicro(
-            batch, taken.rows, int(taken.groups.min()), self._encoder.work(batch.lengths_B)
-        )
+        return RdMicro(batch, taken.rows, int(taken.groups.min()), measured(self._encoder, batch))
 
     def _most_mentions(self, taken: Taken) -> int:
         bounds = self._documents.corpus.mention.bounds

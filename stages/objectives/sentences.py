@@ -19,12 +19,12 @@ from storage.errors import ConfigError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from stages.model.corpus import Corpus
     from stages.model.course import Taken
     from stages.model.encoder import Encoded, Encoder
     from stages.model.losses import Loss
     from stages.model.meter import Work
     from stages.objectives.parts import BlankConfig, MlmConfig
+    from stages.objectives.setting import Setting
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,11 @@ class Sentences:
         dropped: Sentences left out by reason.
     """
 
-    def __init__(self, corpus: Corpus, encoder: Encoder, max_pieces: int, seed: int) -> None:
+    def __init__(self, setting: Setting, max_pieces: int) -> None:
         from stages.model.examples import pairs_in_sentences
 
-        self.corpus = corpus
-        self.encoder = encoder
-        self.seed = seed
-        self.examples, self.dropped = pairs_in_sentences(corpus, max_pieces)
+        self.corpus, self.encoder, self.seed = setting.corpus, setting.encoder, setting.seed
+        self.examples, self.dropped = pairs_in_sentences(self.corpus, max_pieces)
         if not len(self.examples):
             raise ConfigError(
                 "no sentence of the corpus names a pair that has a relation",
@@ -108,6 +106,8 @@ class Sentences:
         self, examples: Ints, taken: Taken, blank: BlankConfig, mlm: MlmConfig
     ) -> SentenceMicro:
         """Blank, mark and mask sentences; those of one epoch stand together."""
+        from stages.model.meter import measured
+
         order = np.argsort(taken.epochs, kind="stable")
         taken, examples = taken.take(order), examples[order]
         pieces = [
@@ -115,7 +115,7 @@ class Sentences:
             for epoch in np.unique(taken.epochs)
         ]
         batch = joined(pieces) if len(pieces) > 1 else pieces[0]
-        return SentenceMicro(batch, taken, self.encoder.work(batch.lengths_B))
+        return SentenceMicro(batch, taken, measured(self.encoder, batch))
 
     def _disguised(
         self, examples: Ints, epoch: int, blank: BlankConfig, mlm: MlmConfig
