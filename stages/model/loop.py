@@ -7,12 +7,11 @@ wherever it was stopped. The loop knows nothing of relations.
 from __future__ import annotations
 
 import math
-import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -23,12 +22,10 @@ from stages.model.gather import rank, world_size
 from stages.model.meter import Meter, Work
 from stages.model.optimizer import Schedule, clip, make_optimizer, set_rates
 from stages.model.update import Part, back_propagate, exchange
-from storage.errors import PassingError, StageError
+from storage.errors import PassingError, StageError, StoppedError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-Precision = Literal["fp32", "bf16"]
 
 
 class Update(Protocol):
@@ -66,7 +63,6 @@ class LoopSettings:
         schedule: Its way down, to 0 at `total_steps`.
         total_steps: Updates that the schedule is laid out for.
         clip_norm: Largest norm of all gradients together.
-        precision: fp32, or bf16 for what autocast takes in half precision.
         checkpoint_minutes: Time between checkpoints.
         log_every: Updates between lines of the log.
     """
@@ -80,31 +76,15 @@ class LoopSettings:
     bias_correction: bool = False
     learning_rates: dict[str, float] | None = None
     clip_norm: float = 1.0
-    precision: Precision = "fp32"
     checkpoint_minutes: float = 10.0
     log_every: int = 1
 
 
-class Stopped(Exception):  # noqa: N818 (it is no error: somebody asked for it)
-    """A training was asked to stop and has saved where it stands."""
-
-
-def begin(settings: LoopSettings, processes: int) -> Accelerator:
-    """Return the accelerator of this run, after looking whether it is what was asked for.
-
-    Raises:
-        StageError: If the number of processes is another: the launcher did not form a group.
-    """
+def begin() -> Accelerator:
+    """Return the accelerator of this run: its device, its group of processes, its precision."""
     from accelerate import Accelerator
 
-    precision = "bf16" if settings.precision == "bf16" else "no"
-    accelerator = Accelerator(mixed_precision=precision)
-    if accelerator.num_processes != processes:
-        raise StageError(
-            f"{processes} processes were asked for, and {accelerator.num_processes} train together",
-            mend="Use `relmill launch`, which sets what Accelerate needs to form a group",
-        )
-    return accelerator
+    return Accelerator()
 
 
 def train(
@@ -113,16 +93,20 @@ def train(
     settings: LoopSettings,
     accelerator: Accelerator,
     folder: Path,
-    report: Callable[[int, dict[str, float]], None] | None = None,
+    *,
+    tell: Callable[[int, dict[str, float]], None],
+    stopping: Callable[[], bool],
 ) -> None:
     """Train a model to the end of its course, going on from the newest checkpoint.
 
     Args:
-        folder: Survives a crash; holds `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
-        report: Told of every logged line, on rank 0.
+        folder: Survives a crash; holds `checkpoints/`, and for each rank `metrics.jsonl` and
+            `tensorboard/`.
+        tell: Told of every logged line.
+        stopping: Whether this process is asked to stop; looked at after each update.
 
     Raises:
-        Stopped: On SIGTERM, after the update under way, with a checkpoint written.
+        StoppedError: If a process is asked to stop; a checkpoint is written before.
         StageError: If a loss is not finite; the last checkpoint is kept and the batch named.
         PassingError: If memory runs out.
     """
@@ -139,7 +123,7 @@ def train(
     checkpoints = folder / "checkpoints"
     step = checkpoint.resume(checkpoints, model, optimizer, device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
-    with Watch() as watch, Meter(folder / f"rank-{rank()}", step, name) as meter:
+    with Meter(folder / f"rank-{rank()}", step, name) as meter:
         saved = time.monotonic()
         while step < course.steps:
             set_rates(
@@ -155,15 +139,16 @@ def train(
             meter.work(update.work)
             values |= course.after(step)
             if step % settings.log_every == 0 or step == course.steps:
-                row = meter.line(step, values)
-                if report is not None and rank() == 0:
-                    report(step, row)
-            stop = watch.asked(device)
+                tell(step, meter.line(step, values))
+            stop = asked_to_stop(stopping(), device)
             if stop or time.monotonic() - saved > 60 * settings.checkpoint_minutes:
                 checkpoint.save(checkpoints, step, model, optimizer, device)
                 saved = time.monotonic()
             if stop:
-                raise Stopped(f"stopped after {step:,} of {course.steps:,} updates")
+                raise StoppedError(
+                    f"stopped after {step:,} of {course.steps:,} updates",
+                    mend="Run the same command again: it goes on from there",
+                )
         checkpoint.save(checkpoints, step, model, optimizer, device)
 
 
@@ -210,26 +195,10 @@ def require_finite(told: dict[str, float], norm: Tensor, update: Update) -> None
         )
 
 
-class Watch:
-    """Looks for SIGTERM, which asks a training to save and stop."""
-
-    def __init__(self) -> None:
-        self._came = False
-
-    def __enter__(self) -> Watch:
-        self._before = signal.signal(signal.SIGTERM, self._notice)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGTERM, self._before)
-
-    def _notice(self, *_: object) -> None:
-        self._came = True
-
-    def asked(self, device: torch.device) -> bool:
-        """Whether any process of the run was asked to stop; all hear the same."""
-        if world_size() == 1:
-            return self._came
-        flag = torch.tensor([int(self._came)], device=device)
-        torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
-        return bool(flag.item())
+def asked_to_stop(own: bool, device: torch.device) -> bool:
+    """Whether any process was asked to stop; all of them hear the same."""
+    if world_size() == 1:
+        return own
+    flag = torch.tensor([int(own)], device=device)
+    torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
+    return bool(flag.item())

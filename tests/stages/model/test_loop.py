@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from stages.model import checkpoint
-from stages.model.loop import LoopSettings, Stopped, begin, train
+from stages.model.loop import LoopSettings, begin, train
 from stages.model.losses import cross_entropy
 from stages.model.meter import Work
 from stages.model.update import Output, Part
-from storage.errors import StageError
+from storage.errors import StageError, StoppedError
 
 SETTINGS = LoopSettings(learning_rate=0.05, total_steps=12, warmup_steps=3, weight_decay=0.1)
 
@@ -44,12 +42,13 @@ class OneUpdate:
 
 @dataclass
 class ToyCourse:
-    """A made-up course; `stop_at` sends SIGTERM, `spoil_at` makes an input infinite."""
+    """A made-up course; at `stop_at` it is to stop, `spoil_at` makes an input infinite."""
 
     model: Toy
     steps: int = 12
     stop_at: int | None = None
     spoil_at: int | None = None
+    stop: bool = False
 
     def update(self, step: int) -> OneUpdate:
         generator = torch.Generator().manual_seed(step)
@@ -57,8 +56,7 @@ class ToyCourse:
         labels = torch.randint(3, (8,), generator=generator)
         if step == self.spoil_at:
             inputs[0, 0] = float("inf")
-        if step == self.stop_at:
-            os.kill(os.getpid(), signal.SIGTERM)
+        self.stop = step == self.stop_at
         micros = [(inputs[:5], labels[:5]), (inputs[5:], labels[5:])]
         return OneUpdate([Part(micros, self.model, {"label": 1.0}, {"label": 8})])
 
@@ -69,7 +67,8 @@ class ToyCourse:
 def trained(folder: Path, **course: int) -> Toy:
     model = Toy()
     torch.manual_seed(17)
-    train(model, ToyCourse(model, **course), SETTINGS, begin(SETTINGS, 1), folder)
+    made = ToyCourse(model, **course)
+    train(model, made, SETTINGS, begin(), folder, tell=lambda *_: None, stopping=lambda: made.stop)
     return model
 
 
@@ -80,7 +79,7 @@ def lines(folder: Path) -> list[dict[str, float]]:
 
 def test_a_stopped_training_goes_on_to_the_bit(tmp_path: Path) -> None:
     whole = trained(tmp_path / "whole")
-    with pytest.raises(Stopped, match="stopped after 5 of 12 updates"):
+    with pytest.raises(StoppedError, match="stopped after 5 of 12 updates"):
         trained(tmp_path / "stopped", stop_at=4)
     resumed = trained(tmp_path / "stopped")
     for name, value in whole.state_dict().items():
@@ -94,7 +93,7 @@ def test_a_stopped_training_goes_on_to_the_bit(tmp_path: Path) -> None:
 
 
 def test_lines_behind_the_checkpoint_are_told_anew(tmp_path: Path) -> None:
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         trained(tmp_path, stop_at=4)
     log = tmp_path / "rank-0" / "metrics.jsonl"
     with log.open("a", encoding="utf-8") as file:
@@ -104,7 +103,7 @@ def test_lines_behind_the_checkpoint_are_told_anew(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_before_any_weight_changes(tmp_path: Path) -> None:
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         trained(tmp_path, stop_at=4)
     before = checkpoint.read(
         next(checkpoint.complete(tmp_path / "checkpoints"))[0] / "state.pt", torch.device("cpu")
@@ -155,8 +154,3 @@ def test_speed_and_evaluations_are_logged(tmp_path: Path) -> None:
     assert all(row["tokens_per_second"] > 0 for row in rows)
     assert [row["step"] for row in rows if "dev/accuracy" in row] == [4, 8, 12]
     assert any((tmp_path / "rank-0" / "tensorboard").iterdir())
-
-
-def test_another_number_of_processes_than_asked_for_is_refused() -> None:
-    with pytest.raises(StageError, match="2 processes were asked for, and 1 train together"):
-        begin(SETTINGS, 2)

@@ -77,7 +77,10 @@ def test_an_update_pays_the_same_however_it_is_cut(config: Any) -> None:
         )
     assert set(told[0]) == set(told[1])
     assert gradients[0].norm() > 0
-    if getattr(config, "pool", "global") == "global" and getattr(config, "positives", "all") == "all":
+    if (
+        getattr(config, "pool", "global") == "global"
+        and getattr(config, "positives", "all") == "all"
+    ):
         assert told[0] == pytest.approx(told[1], rel=1e-4)
         torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-3, atol=1e-5)
 
@@ -230,6 +233,7 @@ class TestEd:
         vectors = torch.randn(len(batch.entity_sequence_E), 5, dtype=torch.float64)
         total = 0.0
         for a, (head, tail) in enumerate(zip(question.head_A, question.tail_A, strict=True)):
+
             def likeness(entity: int, head: int = head) -> float:
                 x, y = vectors[head], vectors[entity]
                 return float(torch.exp((x @ y) / (x.norm() * y.norm()) / 0.05))
