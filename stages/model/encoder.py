@@ -77,12 +77,18 @@ class Encoder(nn.Module):
     """
 
     has_mlm_head = False
+    attention: Attention = "padded"
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, width: int, max_pieces: int) -> None:
         super().__init__()
         self.tokenizer = tokenizer
         self.markers: Markers = markers_of(tokenizer)
         self.width, self.max_pieces = width, max_pieces
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.parameters()).device
 
     def encode(self, batch: Batch[Tensor]) -> Encoded:
         """Return the states of a batch that lies on the encoder's device.

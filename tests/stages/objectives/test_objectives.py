@@ -37,10 +37,9 @@ CONFIGS = [
 
 
 def encoder(dropout: float = 0.0) -> Encoder:
-    made_encoder = new_encoder(
+    return new_encoder(
         made.tokenizer(), layers=1, width=16, heads=2, max_pieces=128, dropout=dropout, seed=1
     )
-    return made_encoder
 
 
 def setting(documents: int = 12, dropout: float = 0.0) -> Setting:
