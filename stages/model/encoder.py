@@ -270,14 +270,20 @@ def use_packed(model: PreTrainedModel) -> None:
 
 def load_encoder(
     name: str | Path, *, revision: str | None = None, attention: Attention = "padded"
-) -> TransformerEncoder:
+) -> Encoder:
     """Return a pre-trained encoder with markers, of a local folder or of a hub id.
+
+    A CNN or LSTM of stages/model/baselines.py comes back from its folder likewise.
 
     Raises:
         ConfigError: If there is none, or it is no encoder of one text.
     """
     from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM
 
+    from stages.model.baselines import is_baseline, load_baseline
+
+    if is_baseline(Path(name)):
+        return load_baseline(Path(name))
     tokenizer = load_tokenizer(name, revision)
     try:
         config = AutoConfig.from_pretrained(str(name), revision=revision)
