@@ -226,7 +226,8 @@ class TransformerEncoder(Encoder):
 
     def checkpoint(self) -> None:
         """Keep the input of each layer alone, and compute the rest again on the way back."""
-        self.model.gradient_checkpointing_enable({"use_reentrant": False})
+        enable: Any = self.model.gradient_checkpointing_enable
+        enable({"use_reentrant": False})
 
     def save(self, folder: Path, card: Card) -> None:
         """Write a plain Hugging Face folder: config, safetensors, tokenizer with its markers."""

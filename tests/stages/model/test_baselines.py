@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +52,7 @@ def test_a_sequence_has_the_same_states_alone_and_beside_longer_ones(kind: Kind)
 @EACH
 def test_where_head_and_tail_stand_counts(kind: Kind) -> None:
     encoder, batch = small(kind), sentences().to("cpu")
-    swapped = Batch(
-        **{**vars(batch), "pair_head_P": batch.pair_tail_P, "pair_tail_P": batch.pair_head_P}
-    )
+    swapped = replace(batch, pair_head_P=batch.pair_tail_P, pair_tail_P=batch.pair_head_P)
     first, second = encoder.encode(batch), encoder.encode(swapped)
     assert not torch.allclose(first.sequence_BD, second.sequence_BD)
 
@@ -81,7 +80,7 @@ def test_a_filter_sees_its_window_and_nothing_else() -> None:
     batch = corpus(4).take(np.arange(1)).to("cpu")
     ids = batch.ids_T.clone()
     ids[10] = ids[10] + 1
-    other = Batch(**{**vars(batch), "ids_T": ids})
+    other = replace(batch, ids_T=ids)
     change = (encoder.encode(batch).hidden_TD != encoder.encode(other).hidden_TD).any(dim=1)
     assert change.nonzero().flatten().tolist() == [9, 10, 11]
 
