@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -178,12 +179,13 @@ class TransformerEncoder(Encoder):
 
     def _packed(self, batch: Batch[Tensor]) -> Tensor:
         place_T, sequence_T = places(batch)
-        with packed.sequences(batch.cu_seqlens, batch.longest, sequence_T) as reached:
-            found = self.base(
-                input_ids=batch.ids_T.unsqueeze(0),
-                position_ids=(place_T + self._offset).unsqueeze(0),
-            )
-        if not reached.calls:
+        sequences = packed.Sequences(batch.cu_seqlens, batch.longest, sequence_T)
+        found = self.base(
+            input_ids=batch.ids_T.unsqueeze(0),
+            position_ids=(place_T + self._offset).unsqueeze(0),
+            sequences=sequences,
+        )
+        if not sequences.calls:
             raise StageError(
                 f"{type(self.base).__name__} does not let its attention be replaced",
                 mend="Take attention = padded",
@@ -226,8 +228,7 @@ class TransformerEncoder(Encoder):
 
     def checkpoint(self) -> None:
         """Keep the input of each layer alone, and compute the rest again on the way back."""
-        enable: Any = self.model.gradient_checkpointing_enable
-        enable({"use_reentrant": False})
+        self.model.activation_checkpointing_enable({"use_reentrant": False})
 
     def save(self, folder: Path, card: Card) -> None:
         """Write a plain Hugging Face folder: config, safetensors, tokenizer with its markers."""
@@ -259,8 +260,18 @@ def position_offset(model: PreTrainedModel) -> int:
 
 
 def use_packed(model: PreTrainedModel) -> None:
-    """Have a model attend within packed sequences."""
+    """Have a model attend within packed sequences.
+
+    Raises:
+        ConfigError: If this torch has no kernel for it.
+    """
     from transformers import AttentionInterface, AttentionMaskInterface
+
+    if find_spec("torch.nn.attention.varlen") is None:
+        raise ConfigError(
+            f"torch {torch.__version__} has no attention over packed sequences",
+            mend="Install a newer torch, or take attention = padded",
+        )
 
     AttentionInterface.register(packed.NAME, packed.attend)
     # Sequences are told apart by the attention itself: transformers needs to make no mask.

@@ -182,10 +182,11 @@ def test_a_batch_of_tensors_knows_its_sizes_without_asking_their_device() -> Non
     assert not moved.marked
 
 
-def test_checkpointed_layers_have_the_same_gradients() -> None:
+@pytest.mark.parametrize("attention", ["padded", "packed"])
+def test_checkpointed_layers_have_the_same_gradients(attention: str) -> None:
     whole, gradients = batch(), []
     for checkpointed in (False, True):
-        made = small().train()
+        made = small(attention).train()
         for module in made.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
