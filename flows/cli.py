@@ -15,15 +15,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from flows import keep, look, render
+from flows import keep, look, recipes, render
 from flows.card import card
 from flows.export import export
+from flows.launch import launch
 from flows.options import RecipeName, Root, Sets, To, warehouse_at
 from flows.sample import sample
 from flows.why import why
-from pipeline.config import builtin_recipes, load_recipe
-from pipeline.describe import describe
-from pipeline.draw import mermaid
+from pipeline.config import load_recipe
 from pipeline.plan import make_plan
 from storage.errors import ConfigError, PassingError, PipelineError
 
@@ -72,11 +71,11 @@ app.add_typer(stages_app, name="stages")
 
 Force = Annotated[
     list[str] | None,
-    typer.Option("--force", metavar="STAGE", help="Make this stage again though it is current."),
+    typer.Option("--force", metavar="STEP", help="Make this step again though it is current."),
 ]
 Only = Annotated[
     str | None,
-    typer.Option("--only", metavar="STAGE", help="Run this stage alone; its inputs must be there."),
+    typer.Option("--only", metavar="STEP", help="Run this step alone; its inputs must be there."),
 ]
 Workers = Annotated[
     int | None,
@@ -108,7 +107,9 @@ def plan(
 @app.command()
 def explain(
     recipe: RecipeName,
-    stage: Annotated[str, typer.Argument(help="The stage to explain.")],
+    stage: Annotated[
+        str, typer.Argument(help="The step to explain: segment, finetune.x, finetune.*-1.")
+    ],
     sets: Sets = None,
     root: Root = None,
 ) -> None:
@@ -146,41 +147,6 @@ def run(
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
-@app.command()
-def recipes() -> None:
-    """List the recipes that come with relmill."""
-    rows = [(name, load_recipe(name).wide.description) for name in builtin_recipes()]
-    typer.echo(render.grid(rows, ["recipe", "what it makes"], widest=100))
-
-
-@app.command()
-def config(
-    recipe: RecipeName,
-    stage: Annotated[str | None, typer.Argument(help="One stage; all if left out.")] = None,
-    sets: Sets = None,
-) -> None:
-    """Print every value of a recipe with its default, type, range and meaning."""
-    loaded = load_recipe(recipe, sets or [])
-    wanted = {n.name: n.config for n in (loaded.find(stage) if stage else loaded.nodes)}
-    sections = {} if stage else {"": loaded.wide}
-    for name, section in {**sections, **wanted}.items():
-        typer.echo(f"[{name}]" if name else "# for the whole recipe")
-        for field in describe(section):
-            value = field.value.model_dump() if hasattr(field.value, "model_dump") else field.value
-            speed = "  (changes speed, never rows)" if field.runtime else ""
-            typer.echo(
-                f"  {field.name} = {value!r}   # {field.kind}; default {field.default!r}{speed}"
-            )
-            if field.meaning:
-                typer.echo(f"      {field.meaning}")
-
-
-@app.command()
-def draw() -> None:
-    """Print the pipeline as a Mermaid diagram."""
-    typer.echo(mermaid([load_recipe(name) for name in builtin_recipes()]))
-
-
 @stages_app.command("bump")
 def stages_bump(
     name: Annotated[str, typer.Argument(help="Stage whose rows change.")],
@@ -211,6 +177,10 @@ def require_lock(lock: Path) -> Path:
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (
+    launch,
+    recipes.recipes,
+    recipes.config,
+    recipes.draw,
     look.show,
     look.sql,
     look.trace,

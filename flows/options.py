@@ -15,12 +15,14 @@ RecipeName = Annotated[
 Sets = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="STAGE.FIELD=VALUE", help="Put a value over the recipe; may be repeated."
+        "--set",
+        metavar="STAGE.FIELD=VALUE",
+        help="Put a value over the recipe; may be repeated. STAGE.VARIANT.FIELD means one variant.",
     ),
 ]
 To = Annotated[
     str | None,
-    typer.Option("--to", metavar="STAGE", help="Go no further than this stage."),
+    typer.Option("--to", metavar="STEP", help="Go no further than this step: link, finetune.x."),
 ]
 Root = Annotated[
     Path | None,

@@ -31,14 +31,15 @@ def size(count: float) -> str:
 def plan_text(plan: RunPlan) -> str:
     """Return a plan: a line a step, current ones together, with every reason and what it costs."""
     lines = []
+    wide = max(16, *(len(step.name) for step in plan.steps))
     for step in plan.steps:
         if not step.stale:
-            lines.append(f"{step.name:<16} current")
+            lines.append(f"{step.name:<{wide}} current")
         else:
             first, *others = step.reasons or [""]
-            lines.append(f"{step.name:<16} {step.verdict:<9} {first:<58} {cost(step)}".rstrip())
-            lines += [f"{'':<26} {reason}" for reason in others]
-        lines += [f"{'':<26} note: {note}" for note in step.notes]
+            lines.append(f"{step.name:<{wide}} {step.verdict:<9} {first:<58} {cost(step)}".rstrip())
+            lines += [f"{'':<{wide + 10}} {reason}" for reason in others]
+        lines += [f"{'':<{wide + 10}} note: {note}" for note in step.notes]
     stale = plan.stale
     lines.append("")
     if stale:

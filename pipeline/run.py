@@ -151,9 +151,7 @@ def finish_step(
     """Return the artifact of a step, and whether it was made now."""
     if step.artifact is not None:
         return step.artifact, False
-    above = {s.name: s.artifact for s in plan.steps if s.artifact}
-    needed = {p.name: above[p.name] for p in step.parents}
-    build = step.build = build_of(step, needed)
+    build = step.build = build_of(step, artifacts_above(step, plan))
     name = f"{step.stage.name}/{build.fingerprint}"
     with warehouse.lock(name):
         done = warehouse.newest(step.stage.name, build.fingerprint)
@@ -161,10 +159,7 @@ def finish_step(
         made_now = {s.artifact.name for s in plan.steps if s.artifact and s.stale}
         if done and (not forced or done.name in made_now):
             return done, False
-        artifact = unfinished(warehouse, step.stage.name, build.fingerprint)
-        spec = make_spec(step, build, artifact, executor.workers)
-        taken = take_over(step, spec, artifact, warehouse, forced)
-        write_json(run_folder / "steps" / f"{step.name}.json", spec)
+        artifact, spec, taken = prepare(step, plan, warehouse, run_folder, executor.workers)
         LOG.info("%s: %d shards to make, %d taken over", name, len(spec.todo), taken)
         watcher.step_begins(step, len(spec.todo), taken, run_folder)
         began = time.monotonic()
@@ -177,6 +172,29 @@ def finish_step(
         wall = time.monotonic() - began
         made = executor.commit(lambda: commit(step, build, spec, artifact, done, wall), step.name)
     return made, made is artifact
+
+
+def artifacts_above(step: Step, plan: RunPlan) -> dict[str, Artifact]:
+    """Return the artifacts that a step reads from, by step."""
+    above = {s.name: s.artifact for s in plan.steps if s.artifact}
+    return {p.name: above[p.name] for p in step.parents}
+
+
+def prepare(
+    step: Step, plan: RunPlan, warehouse: Warehouse, run_folder: Path, workers: int
+) -> tuple[Artifact, StepSpec, int]:
+    """Write down what workers need to make a step whose inputs are there.
+
+    Returns:
+        The artifact that is to be made, what was written down, and how many shards were taken over
+        from another version of the step.
+    """
+    build = step.build or build_of(step, artifacts_above(step, plan))
+    artifact = unfinished(warehouse, step.stage.name, build.fingerprint)
+    spec = make_spec(step, build, artifact, workers)
+    taken = take_over(step, spec, artifact, warehouse, step.verdict is Verdict.FORCED)
+    write_json(run_folder / "steps" / f"{step.name}.json", spec)
+    return artifact, spec, taken
 
 
 def unfinished(warehouse: Warehouse, stage: str, digits: str) -> Artifact:

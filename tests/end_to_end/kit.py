@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from pipeline.config import load_recipe
+from pipeline.dag import wanted
 from pipeline.plan import RunPlan, make_plan, preflight
 from pipeline.pool import Pool
 from pipeline.run import execute
@@ -29,16 +30,11 @@ from storage.warehouse import Warehouse
 
 RELMILL = Path(sys.executable).with_name("relmill")
 MARK = "RELMILL_TEST_MARK"
-STAGES = (
-    "fetch",
-    "parse_wikidata",
-    "parse_wikipedia",
-    "recognize",
-    "segment",
-    "index_aliases",
-    "link",
-    "align",
-)
+NODES = wanted(load_recipe("tiny").nodes)
+STAGES = tuple(node.name for node in NODES)
+"""The steps that a run of tiny makes."""
+MADE = {table.name: table for node in NODES for table in node.stage.writes}
+"""The tables that it makes."""
 
 
 @dataclass(frozen=True)

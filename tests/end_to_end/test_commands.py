@@ -16,10 +16,10 @@ import pytest
 from storage import open_warehouse
 from storage.errors import MissingArtifactError
 from storage.refs import Refs
-from storage.tables import TABLES
 from storage.warehouse import Warehouse
 from tests.end_to_end.conftest import Made
 from tests.end_to_end.kit import (
+    MADE,
     STAGES,
     answer,
     artifacts_in,
@@ -208,7 +208,7 @@ def test_config_prints_every_value_with_default_range_and_meaning() -> None:
 def test_draw_prints_every_stage_and_every_table() -> None:
     out = done("draw")
     assert out.startswith("flowchart TD")
-    for name in (*STAGES, *TABLES):
+    for name in (*STAGES, *MADE):
         assert name in out
     assert "segment -- documents --> align" in out
 
@@ -218,7 +218,7 @@ def test_draw_prints_every_stage_and_every_table() -> None:
 
 def test_show_lists_every_table_with_rows_and_sources(made: Made) -> None:
     out = done("show", "tiny", "--root", made.root)
-    for name in TABLES:
+    for name in MADE:
         assert f"\n{name} " in out
     assert "samplewiki-20260101-pages-articles-multistream.xml.bz2" in out
     assert "20260101" in out
@@ -227,7 +227,7 @@ def test_show_lists_every_table_with_rows_and_sources(made: Made) -> None:
 
 def test_show_tells_all_about_one_table(made: Made) -> None:
     out = done("show", "tiny", "tuples", "--root", made.root)
-    for column in TABLES["tuples"].columns:
+    for column in MADE["tuples"].columns:
         assert column.meaning in out
     for word in ("few_triples", "made by  align version", "sorted by page_id", "segment/"):
         assert word in out
@@ -445,8 +445,8 @@ def test_the_catalog_opens_in_any_duckdb_with_a_schema_a_recipe_and_tag(two: Pat
         views = catalog.execute(
             "SELECT table_schema, table_name FROM information_schema.tables"
         ).fetchall()
-        assert {name for schema, name in views if schema == "tiny"} == set(TABLES)
-        assert {name for schema, name in views if schema == "first"} == set(TABLES)
+        assert {name for schema, name in views if schema == "tiny"} == set(MADE)
+        assert {name for schema, name in views if schema == "first"} == set(MADE)
         counts = catalog.execute(
             "SELECT (SELECT count(*) FROM first.documents), (SELECT count(*) FROM tiny.documents)"
         ).fetchone()
@@ -469,7 +469,7 @@ def test_a_notebook_gets_tables_as_arrow(
     monkeypatch.delenv("RELMILL_ROOT", raising=False)
     tables = open_warehouse(two).tables("tiny")
     documents = tables.arrow("documents")
-    assert documents.schema.equals(TABLES["documents"].schema)
+    assert documents.schema.equals(MADE["documents"].schema)
     assert documents.num_rows == tables.sql("SELECT count(*) AS n FROM documents")["n"][0].as_py()
     assert open_warehouse(two).tagged("first").arrow("documents").num_rows > documents.num_rows
     assert all(path.is_file() for path in tables.paths("tuples"))
