@@ -21,6 +21,7 @@ from flows.export import export
 from flows.launch import launch
 from flows.options import RecipeName, Root, Sets, To, warehouse_at
 from flows.sample import sample
+from flows.table import table
 from flows.why import why
 from pipeline.config import load_recipe
 from pipeline.plan import make_plan
@@ -182,6 +183,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     recipes.config,
     recipes.draw,
     look.show,
+    table,
     look.sql,
     look.trace,
     why,

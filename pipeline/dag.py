@@ -10,15 +10,18 @@ from typing import Any
 from pipeline.processes import Launch
 from stages.align import ALIGN
 from stages.base import Every, Read, Stage, StageConfig, selected, table_of
+from stages.evaluate import EVALUATE
 from stages.featurize import FEATURIZE
 from stages.fetch import FETCH
 from stages.fetch_benchmarks import FETCH_BENCHMARKS
+from stages.finetune import FINETUNE
 from stages.import_annotated import IMPORT_ANNOTATED
 from stages.index_aliases import INDEX_ALIASES
 from stages.link import LINK
 from stages.parse_wikidata import PARSE_WIKIDATA
 from stages.parse_wikipedia import PARSE_WIKIPEDIA
 from stages.recognize import RECOGNIZE
+from stages.report import REPORT
 from stages.segment import SEGMENT
 from stages.train_ner import TRAIN_NER
 from stages.train_tokenizer import TRAIN_TOKENIZER
@@ -39,6 +42,9 @@ DAG: tuple[Stage, ...] = (
     ALIGN,
     TRAIN_TOKENIZER,
     FEATURIZE,
+    FINETUNE,
+    EVALUATE,
+    REPORT,
 )
 
 

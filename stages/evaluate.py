@@ -8,15 +8,16 @@ from typing import Any
 
 from pydantic import Field
 
-from stages.base import Inputs, Rows, Stage, StageConfig
+from stages.base import Inputs, Rows, Stage, StageConfig, select
 from storage.tables import CELL_KEY, METRICS, PREDICTIONS
 
 RUN = (*CELL_KEY, "split")
 
 
 class EvaluateConfig(StageConfig):
-    """How intervals are found."""
+    """Whose predictions are scored, and how intervals are found. Its section may be empty."""
 
+    predictions: str | None = select(PREDICTIONS, "variant of finetune; left out: each of them")
     samples: int = Field(
         1000, ge=100, description="times that the examples are drawn anew for an interval"
     )
@@ -63,7 +64,7 @@ def evaluate(config: EvaluateConfig, inputs: Inputs) -> Iterator[Rows]:
                         intervals[name].high,
                         len(answers),
                     )
-                    for name, value in found.items()
+                    for name, value in sorted(found.items())
                 ]
             ),
         )
@@ -91,4 +92,5 @@ EVALUATE = Stage(
     reads=(PREDICTIONS,),
     writes=(METRICS,),
     run=evaluate,
+    variants=True,
 )

@@ -47,7 +47,9 @@ class Benchmark(StageConfig):
         "docred, erica, opennre, arnor, tacred, semeval, scibert, fewrel or jsonl",
     )
     files: dict[Split, str | File] = Field(
-        {}, description="path or URL of each split, train, dev and test; or {path, sha256}"
+        {},
+        description="path or URL of each split, train, dev and test; or {path, sha256}; a known "
+        "name brings its own where this is left out",
     )
     licence: str | None = Field(None, description="licence, as the publisher states it")
 
@@ -129,7 +131,7 @@ def raw_files(config: FetchBenchmarksConfig) -> dict[str, Raw]:
             for split, file in given.files.items()
         }
         known = {s: File(path=f.location, sha256=f.sha256) for s, f in preset.files.items()}
-        found = known | own
+        found = own or known
         section = f"fetch_benchmarks.benchmarks.{name}"
         if not kind:
             raise ConfigError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from stages.base import Inputs, Rows, Stage, StageConfig
+from stages.base import Inputs, Rows, Stage, StageConfig, every
 from storage.tables import CELL_KEY, CURVES, LEADERBOARD, METRICS, PREDICTIONS
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ REPORT = Stage(
     "report",
     version=1,
     config=ReportConfig,
-    reads=(METRICS, PREDICTIONS, CURVES),
+    reads=(every(METRICS), every(PREDICTIONS), every(CURVES)),
     writes=(LEADERBOARD,),
     run=report,
     check=check,

@@ -529,7 +529,7 @@ PREDICTIONS = Table(
         Column("gold", TEXT, "relation that it has"),
         Column("predicted", TEXT, "relation that the model gives it"),
         Column("probability", pa.float64(), "probability of that relation; null without one", True),
-        Column("text", TEXT, "the text with head and tail marked"),
+        Column("text", TEXT, "the text with head and tail marked; empty within an episode"),
     ),
 )
 
@@ -567,7 +567,7 @@ LEADERBOARD = Table(
     "leaderboards",
     "score over the seeds of otherwise equal runs",
     "whole",
-    ("task", "benchmark", "split", "metric", "input_format", "setting", "fraction", "encoder"),
+    (*(name for name in CELL_KEY if name != "seed"), "split", "metric"),
     (
         *(column for column in CELL if column.name != "seed"),
         Column("split", TEXT, "dev or test"),
@@ -680,6 +680,10 @@ TABLES: dict[str, Table] = {
         ANNOTATIONS,
         WORD_PIECES,
         FEATURES,
+        PREDICTIONS,
+        CURVES,
+        METRICS,
+        LEADERBOARD,
     )
 }
 """Every table by name."""

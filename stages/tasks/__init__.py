@@ -8,7 +8,7 @@ from importlib import import_module
 from stages.tasks.base import Task
 from storage.errors import ConfigError
 
-__all__ = ["TASKS", "task_named"]
+__all__ = ["TASKS", "known_task", "task_named"]
 
 TASKS: dict[str, str] = {
     "semeval": "stages.tasks.sentence:SemEval",
@@ -37,3 +37,16 @@ def task_named(name: str) -> Task:
     module, _, kind = TASKS[name].partition(":")
     task: Task = getattr(import_module(module), kind)()
     return task
+
+
+def known_task(name: str) -> str:
+    """Return the name of a task, for a config that is checked with it.
+
+    Raises:
+        ValueError: If there is none of that name, as pydantic expects it.
+    """
+    try:
+        task_named(name)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    return name

@@ -36,6 +36,14 @@ class Example:
     tail_type: str | None
     relation: str | None
 
+    def marked(self) -> str:
+        """Return the text with [E1] [/E1] around the head and [E2] [/E2] around the tail."""
+        text = self.text
+        sides = sorted([(self.head, "E1"), (self.tail, "E2")], reverse=True)
+        for (start, end), name in sides:
+            text = f"{text[:start]}[{name}]{text[start:end]}[/{name}]{text[end:]}"
+        return text
+
 
 class Task(Protocol):
     """One downstream benchmark.

@@ -22,7 +22,7 @@ from stages.tasks.base import Example, Head, pair_examples
 from stages.tasks.scores import Z_95, Confusion, Interval, accuracy
 from storage.errors import ConfigError
 
-__all__ = ["Episode", "Episodes", "FewRel", "Similarity", "nearest", "prototype_scores"]
+__all__ = ["Episode", "Episodes", "FewRel", "Similarity", "answers", "nearest", "prototype_scores"]
 
 Similarity = Literal["dot", "euclid", "cosine"]
 Vectors = npt.NDArray[Any]
@@ -134,6 +134,20 @@ def unit(vectors: Vectors) -> Vectors:
     return scaled
 
 
+def answers(vectors_ME: Vectors, episode: Episode, similarity: Similarity) -> Places:
+    """Return for each query the row of the episode whose prototype is nearest, (N, Q).
+
+    Shape:
+        vectors_ME: (M, E), one vector an example.
+    """
+    queries = episode.query_NQ
+    scores_BN = prototype_scores(
+        vectors_ME[episode.support_NK], vectors_ME[queries.ravel()], similarity
+    )
+    rows_NQ: Places = scores_BN.argmax(axis=1).reshape(queries.shape)
+    return rows_NQ
+
+
 @dataclass(frozen=True, slots=True)
 class Nearest:
     """Accuracy over episodes with its interval at 95 %."""
@@ -158,12 +172,8 @@ def nearest(
     """
     shares = np.empty(count)
     for number in range(count):
-        episode = drawn.episode(number)
-        ways, queries = episode.query_NQ.shape
-        scores = prototype_scores(
-            vectors_ME[episode.support_NK], vectors_ME[episode.query_NQ.ravel()], similarity
-        )
-        shares[number] = (scores.argmax(axis=1) == np.repeat(np.arange(ways), queries)).mean()
+        rows_NQ = answers(vectors_ME, drawn.episode(number), similarity)
+        shares[number] = (rows_NQ == np.arange(len(rows_NQ))[:, None]).mean()
     middle = float(shares.mean())
     half = Z_95 * float(shares.std(ddof=1)) / sqrt(count) if count > 1 else 1.0
     return Nearest(middle, Interval(max(middle - half, 0.0), min(middle + half, 1.0)), count)

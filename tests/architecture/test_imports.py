@@ -24,6 +24,7 @@ DOORS = {
     "rich": ("flows",),
     "spacy": ("stages.ner",),
     "torch": ("stages.model", "stages.objectives"),
+    "matplotlib": ("stages.reporting.plots",),
     "accelerate": ("stages.model.loop",),
     "transformers": ("stages.model.encoder", "stages.model.markers"),
     "tokenizers": ("stages.model",),

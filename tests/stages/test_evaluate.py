@@ -88,6 +88,8 @@ def test_the_leaderboard_is_over_seeds(run_stage: RunStage) -> None:
         *predicted([RIGHT] * 2 + [WRONG] * 2, seed=2),
     ]
     found = made(run_stage, rows).rows(LEADERBOARD)
+    keys = [tuple(row[name] for name in LEADERBOARD.key) for row in found]
+    assert keys == sorted(set(keys))
     (row,) = [r for r in found if r["headline"]]
     assert (row["mean"], row["median"], row["deviation"]) == (0.75, 0.75, 0.25)
     assert (row["runs"], row["seeds"]) == (3, [0, 1, 2])

@@ -1,0 +1,278 @@
+"""finetune: an encoder learns a benchmark and answers it; or answers by the nearest prototype."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, field_validator
+
+from stages.base import Inputs, Read, Rows, Share, Stage, StageConfig, runtime
+from storage.errors import SourceError
+from storage.fingerprint import file_digest, fingerprint
+from storage.tables import BENCHMARK_FILES, CURVES, PREDICTIONS
+
+if TYPE_CHECKING:
+    from stages.model.finetuning import Settings
+    from stages.tasks.base import Example, Task
+
+NOT_SHOWN = "(not shown)"
+"""Answer to an example whose head and tail do not fit into the input together: always wrong."""
+
+
+class FinetuneConfig(StageConfig):
+    """One cell: one encoder, one benchmark, one share of its data, one seed."""
+
+    task: str = Field(
+        "relation_file",
+        description="semeval, tacred, wiki80, chemprot, sciie, fewrel, or relation_file for a file "
+        "of your own",
+    )
+    benchmark: str | None = Field(
+        None, description="benchmark of fetch_benchmarks; the one of the task's name if left out"
+    )
+    encoder: str = Field(
+        "bert-base-uncased", min_length=1, description="folder of an encoder, or its hub id"
+    )
+    revision: str | None = Field(None, description="commit of the hub's repository")
+    name: str | None = Field(None, description="what tables call the encoder")
+    input_format: Literal["C+M", "C+T", "OnlyC", "OnlyM", "OnlyT"] = Field(
+        "C+M", description="context and mentions, context and types, or one of them alone"
+    )
+    readout: Literal["marker", "mean", "first"] = Field(
+        "marker", description="start markers of head and tail, means of their words, or [CLS]"
+    )
+    fraction: Share = Field(1.0, description="share of each relation's training examples")
+    seed: int = Field(13, ge=0, description="seed; the recipe's own if left out")
+    epochs: int = Field(6, ge=1, description="passes over the training data")
+    batch_size: int = Field(64, ge=1, description="examples of an update")
+    learning_rate: float = Field(3e-5, gt=0, description="highest learning rate")
+    warmup_steps: int = Field(500, ge=0, description="updates until it is reached")
+    weight_decay: float = Field(1e-5, ge=0, description="weight decay, not of biases and norms")
+    clip_norm: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout in front of the head")
+    max_pieces: int = Field(100, ge=16, description="word pieces of an input")
+    ways: int = Field(5, ge=2, description="fewrel: relations of an episode")
+    shots: int = Field(1, ge=1, description="fewrel: supports of a relation")
+    queries: int = Field(1, ge=1, description="fewrel: queries of a relation")
+    episodes: int = Field(10_000, ge=1, description="fewrel: episodes that are answered")
+    similarity: Literal["dot", "euclid", "cosine"] = Field(
+        "dot", description="fewrel: what makes a query near a prototype"
+    )
+    micro_tokens: int = runtime(4096, ge=64, description="word pieces of a micro-batch")
+
+    @field_validator("task")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        from stages.tasks import known_task
+
+        return known_task(name)
+
+    @property
+    def source(self) -> str:
+        """Name of the benchmark."""
+        return self.benchmark or self.task
+
+    @property
+    def cell(self) -> dict[str, Any]:
+        """The columns that say which cell a row is of, in their order."""
+        few_shot = self.task == "fewrel"
+        return {
+            "task": self.task,
+            "benchmark": self.source,
+            "encoder": self.name or Path(self.encoder).name,
+            "setting": f"{self.ways}-way {self.shots}-shot {self.similarity}" if few_shot else "",
+            "input_format": self.input_format,
+            "fraction": 0.0 if few_shot else self.fraction,
+            "seed": self.seed,
+        }
+
+
+def reads(config: FinetuneConfig) -> tuple[Read, ...]:
+    """Return what a cell reads: the files of its benchmark alone."""
+    return (BENCHMARK_FILES[config.source],)
+
+
+def facts(config: FinetuneConfig) -> dict[str, Any]:
+    """Return what counts beside the recipe: the content of a local encoder, never its place."""
+    folder = Path(config.encoder).expanduser()
+    if not folder.is_dir():
+        return {}
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    return {"encoder": fingerprint([[path.name, file_digest(path)] for path in files])}
+
+
+def finetune(config: FinetuneConfig, inputs: Inputs) -> Iterator[Rows]:
+    """Yield the predictions of a cell on dev and test, and the course of its training.
+
+    The subset of the training data that it saw is kept as `subset.json`.
+
+    Drops: what `stages.annotated.read` drops; "overlapping_mentions", "too_far_apart" and
+    "no_pieces" (examples whose head and tail cannot be shown together; those of dev and test count
+    as wrong).
+    Papers: Baldini Soares et al. (ACL 2019), section 5; Peng et al., CP (EMNLP 2020), section 4.
+
+    Raises:
+        SourceError: If the benchmark lacks a split that is needed, or has no labels there.
+    """
+    from stages.tasks import task_named
+
+    task = task_named(config.task)
+    splits = read_splits(config, task, inputs)
+    if task.head == "prototype":
+        yield from nearest_prototype(config, splits, inputs)
+    else:
+        yield from classification(config, task, splits, inputs)
+
+
+def read_splits(config: FinetuneConfig, task: Task, inputs: Inputs) -> dict[str, list[Example]]:
+    """Return the examples of each split of the benchmark."""
+    from stages.annotated import read
+
+    files = inputs.files(BENCHMARK_FILES)
+    splits = {}
+    for row in inputs.rows(BENCHMARK_FILES).to_pylist():
+        documents = read(row["format"], files[row["file"]], inputs, split=row["split"])
+        splits[row["split"]] = list(task.examples(documents))
+    return splits
+
+
+def split_of(splits: dict[str, list[Example]], name: str, config: FinetuneConfig) -> list[Example]:
+    """Return the examples of a split.
+
+    Raises:
+        SourceError: If the benchmark has no such split, or one without labels.
+    """
+    place = f"fetch_benchmarks.benchmarks.{config.source}.files.{name}"
+    if name not in splits:
+        raise SourceError(
+            f"{config.source} has no {name} split", mend=f"Name its file: --set {place}=PATH"
+        )
+    if any(example.relation is None for example in splits[name]):
+        raise SourceError(
+            f"{config.source} has no labels in its {name} split",
+            mend=f"Give a labelled file: --set {place}=PATH",
+        )
+    return splits[name]
+
+
+def classification(
+    config: FinetuneConfig, task: Task, splits: dict[str, list[Example]], inputs: Inputs
+) -> Iterator[Rows]:
+    """Train a linear head and the encoder below it, and yield predictions and curves."""
+    from stages.model.finetuning import classify, course_of_values
+    from stages.tasks.subsets import draw
+
+    subset = draw(split_of(splits, "train", config), config.fraction, config.seed)
+    inputs.keep("subset.json").write_text(subset.manifest(), encoding="utf-8")
+    examples = {split: split_of(splits, split, config) for split in splits}
+
+    found = classify(
+        settings_of(config),
+        task,
+        examples,
+        subset.examples,
+        inputs.scratch,
+        tell=inputs.tell,
+        stopping=lambda: inputs.stopping,
+    )
+    for split, lost in found.lost.items():
+        count_lost(config, split, lost, inputs)
+    for split, answers in found.answers.items():
+        rows = [
+            prediction(config, split, example, answer.relation, answer.probability)
+            if answer is not None
+            else prediction(config, split, example, NOT_SHOWN, None)
+            for example, answer in zip(examples[split], answers, strict=True)
+        ]
+        yield PREDICTIONS, PREDICTIONS.batch(in_order(rows))
+    cell = tuple(config.cell.values())
+    points = sorted(course_of_values(inputs.scratch))
+    yield CURVES, CURVES.batch([(*cell, *point) for point in points])
+
+
+def nearest_prototype(
+    config: FinetuneConfig, splits: dict[str, list[Example]], inputs: Inputs
+) -> Iterator[Rows]:
+    """Answer episodes of dev and test by the nearest prototype, with the encoder as it is."""
+    from stages.model.finetuning import embed
+    from stages.tasks.fewrel import Episodes, answers
+
+    for split in ("dev", "test"):
+        if split not in splits:
+            continue
+        examples = split_of(splits, split, config)
+        vectors, data = embed(settings_of(config), examples)
+        count_lost(config, split, data.lost, inputs)
+        shown = [examples[place] for place in data.place_N]
+        names = [example.relation or "" for example in shown]
+        drawn = Episodes(
+            names, ways=config.ways, shots=config.shots, queries=config.queries, seed=config.seed
+        )
+        rows = []
+        for number in range(config.episodes):
+            episode = drawn.episode(number)
+            chosen = answers(vectors, episode, config.similarity).ravel().tolist()
+            rows += [
+                prediction(
+                    config, split, shown[query], names[episode.support_NK[row, 0]], None, number
+                )
+                for query, row in zip(episode.query_NQ.ravel().tolist(), chosen, strict=True)
+            ]
+        yield PREDICTIONS, PREDICTIONS.batch(in_order(rows))
+
+
+def in_order(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return `predictions` rows by their key, which their first columns are."""
+    return sorted(rows, key=lambda row: row[: len(PREDICTIONS.key)])
+
+
+def count_lost(config: FinetuneConfig, split: str, lost: Mapping[str, int], inputs: Inputs) -> None:
+    """Count examples that cannot be shown."""
+    for reason, count in lost.items():
+        if count:
+            inputs.drop(reason, f"{config.source} {split}", count)
+
+
+def settings_of(config: FinetuneConfig) -> Settings:
+    """Return the values that the kit takes."""
+    from stages.model.finetuning import Settings
+
+    names = set(Settings.__dataclass_fields__) - {"form"}
+    values = {name: value for name, value in config if name in names}
+    return Settings(form=config.input_format, **values)
+
+
+def prediction(
+    config: FinetuneConfig,
+    split: str,
+    example: Example,
+    answer: str,
+    probability: float | None,
+    episode: int | None = None,
+) -> tuple[Any, ...]:
+    """Return the `predictions` row of an example."""
+    return (
+        *config.cell.values(),
+        split,
+        example.id if episode is None else f"{episode}/{example.id}",
+        None if episode is None else str(episode),
+        example.relation,
+        answer,
+        probability,
+        example.marked() if episode is None else "",
+    )
+
+
+FINETUNE = Stage(
+    "finetune",
+    version=1,
+    config=FinetuneConfig,
+    reads=reads,
+    writes=(PREDICTIONS, CURVES),
+    run=finetune,
+    facts=facts,
+    variants=True,
+    launched=True,
+)
