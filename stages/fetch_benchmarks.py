@@ -126,7 +126,7 @@ def raw_files(config: FetchBenchmarksConfig) -> dict[str, Raw]:
     for name, given in config.benchmarks.items():
         preset = PRESETS.get(name, Preset("", "not stated"))
         kind = given.format or preset.format
-        own = {
+        own: dict[str, File] = {
             split: File(path=file) if isinstance(file, str) else file
             for split, file in given.files.items()
         }
