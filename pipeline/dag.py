@@ -20,6 +20,7 @@ from stages.index_aliases import INDEX_ALIASES
 from stages.link import LINK
 from stages.parse_wikidata import PARSE_WIKIDATA
 from stages.parse_wikipedia import PARSE_WIKIPEDIA
+from stages.pretrain import PRETRAIN
 from stages.recognize import RECOGNIZE
 from stages.report import REPORT
 from stages.segment import SEGMENT
@@ -42,6 +43,7 @@ DAG: tuple[Stage, ...] = (
     ALIGN,
     TRAIN_TOKENIZER,
     FEATURIZE,
+    PRETRAIN,
     FINETUNE,
     EVALUATE,
     REPORT,

@@ -373,6 +373,12 @@ class Inputs:
         if self.damage.records >= DAMAGE_CHECK_RECORDS:
             require_sound(self.damage)
 
+    @property
+    def made_from(self) -> dict[str, str]:
+        """Return the artifact that each table is read from: stage and fingerprint."""
+        folders = {name: t.paths[0].parent.parent for name, t in self._tables.items() if t.paths}
+        return {name: f"{f.parent.name}/{f.name}" for name, f in folders.items()}
+
     def _input(self, table: Table) -> InputTable:
         if table.name not in self._tables:
             raise PlanError(

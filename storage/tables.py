@@ -650,6 +650,31 @@ FEATURES = Table(
     ),
 )
 
+ENCODERS = Table(
+    "encoders",
+    "file of a pre-trained encoder; together they are a Hugging Face folder",
+    "whole",
+    ("file",),
+    (
+        Column("file", TEXT, "its name; the file lies among the artifact's files"),
+        Column("bytes", ID, "its size"),
+        Column("sha256", TEXT, "checksum"),
+        Column("step", ID, "updates of the weights; 0 for an encoder as it began"),
+    ),
+)
+
+UPDATES = Table(
+    "updates",
+    "value that was logged for an update of a pre-training",
+    "whole",
+    ("step", "name"),
+    (
+        Column("step", ID, "update, from 1"),
+        Column("name", TEXT, "a loss, the norm of the gradient, the learning rate, a speed"),
+        Column("value", pa.float64(), "what it was"),
+    ),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -680,6 +705,8 @@ TABLES: dict[str, Table] = {
         ANNOTATIONS,
         WORD_PIECES,
         FEATURES,
+        ENCODERS,
+        UPDATES,
         PREDICTIONS,
         CURVES,
         METRICS,

@@ -224,6 +224,27 @@ class TransformerEncoder(Encoder):
         head = masked * (2 * width**2 + 2 * width * config.vocab_size)
         return float(3 * (forward + head))
 
+    def freeze_below(self, trained: int) -> None:
+        """Train only the top layers: embeddings and lower layers stay, without dropout.
+
+        Args:
+            trained: How many layers learn.
+
+        Raises:
+            ConfigError: If the encoder has fewer.
+        """
+        layers = self.base.encoder.layer
+        if trained > len(layers):
+            raise ConfigError(
+                f"{trained} layers are to be trained, and the encoder has {len(layers)}",
+                mend="Lower trained_layers, or leave it out to train all",
+            )
+        for part in (self.base.embeddings, *layers[: len(layers) - trained]):
+            part.requires_grad_(False)
+            for module in part.modules():
+                if isinstance(module, nn.Dropout):
+                    module.p = 0.0
+
     def checkpoint(self) -> None:
         """Keep the input of each layer alone, and compute the rest again on the way back."""
         self.model.gradient_checkpointing_enable({"use_reentrant": False})
