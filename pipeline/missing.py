@@ -8,7 +8,6 @@ from typing import Any
 from pipeline.dag import stage
 from pipeline.pairs import Row, ask, page_named, statements
 from stages.align import AlignConfig
-from stages.link import LinkConfig
 from stages.segment import words
 from storage.reading import Tables
 
@@ -83,12 +82,12 @@ class Trail:
 
     def _left_open(self, mention: Row) -> str:
         """Say why a mention has no item."""
-        config = LinkConfig.model_validate(self._config("link"), strict=False)
         surface = mention["surface"]
         if mention["source"] != "ner":
             return f"the {mention['source']} {surface!r} leads to no item, or to a section"
-        if mention["type"] in config.literal_types:
-            return f"{surface!r} is a {mention['type']}, a value and no item"
+        start = mention["char_start"]
+        for value in ask(self._tables, "literal", page_id=self._page_id, char_start=start):
+            return f"{surface!r} is a {value['kind']}, {value['value']}, and no item"
         candidates = ask(self._tables, "candidates", surface=surface)
         if not candidates:
             return f"no item is known under {surface!r}"

@@ -90,13 +90,10 @@ def pretrain(config: PretrainConfig, inputs: Inputs) -> Iterator[Rows]:
 
     Drops: "overlapping_mentions", "too_far_apart" (sentences that MTB and CP cannot show).
     """
-    import torch
-
     from stages.model.loop import begin
 
-    accelerator = begin()
+    accelerator = begin(config.seed)
     inputs.require_world(accelerator.num_processes)
-    torch.manual_seed(config.seed)
     encoder = make_encoder(config, inputs).to(accelerator.device)
     if config.steps:
         with accelerator.main_process_first():

@@ -80,11 +80,17 @@ class LoopSettings:
     log_every: int = 1
 
 
-def begin() -> Accelerator:
-    """Return the accelerator of this run: its device, its group of processes, its precision."""
+def begin(seed: int) -> Accelerator:
+    """Return the accelerator of this run: its device, its group of processes, its precision.
+
+    Args:
+        seed: Of dropout, and of weights that are made from now on.
+    """
     from accelerate import Accelerator
 
-    return Accelerator()
+    accelerator = Accelerator()
+    torch.manual_seed(seed)
+    return accelerator
 
 
 def train(

@@ -55,6 +55,8 @@ WHERE m.page_id = $page_id AND (
     OR list_contains(i.aliases, $asked)
 )
 ORDER BY m.char_start
+-- @literal: the date or number that begins at a place of a page
+SELECT kind, value FROM literal_mentions WHERE page_id = $page_id AND char_start = $char_start
 -- @candidates: the items that some words may name, the likeliest first
 SELECT a.qid, i.label, a.prior, a.anchors FROM aliases a LEFT JOIN items i USING (qid)
 WHERE a.surface = $surface ORDER BY a.prior DESC, a.qid LIMIT 5
