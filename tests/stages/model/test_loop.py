@@ -68,7 +68,9 @@ def trained(folder: Path, **course: int) -> Toy:
     model = Toy()
     torch.manual_seed(17)
     made = ToyCourse(model, **course)
-    train(model, made, SETTINGS, begin(17), folder, tell=lambda *_: None, stopping=lambda: made.stop)
+    train(
+        model, made, SETTINGS, begin(17), folder, tell=lambda *_: None, stopping=lambda: made.stop
+    )
     return model
 
 
