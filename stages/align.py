@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from stages.linking.clusters import Entity
 
 PAIR_BYTES = 512
-"""Bytes that a pair takes while it is joined, by measurement (benchmarks/join.py)."""
+"""Bytes allowed for a pair and its document; the join alone takes 65 (benchmarks/join.py)."""
 
 ROWS_AT_ONCE = 50_000
 INSTANCE_OF = 31
@@ -191,14 +191,17 @@ def disambiguations(config: AlignConfig, statements: Statements, inputs: Inputs)
     titles = [title for batch in known for title in batch["title"].to_pylist()]
     lookup = Lookup(inputs.files(TITLES), "titles", ["qid"])
     starts, ends = lookup.ranges(text_keys(titles))
+    classes = [number(qid) for qid in config.disambiguation]
     has_item = np.flatnonzero(starts < ends)
-    items = lookup.values("qid")[starts[has_item]]
-    barred: set[int] = set()
-    for qid in config.disambiguation:
-        hits = statements.of(items, np.full(len(items), number(qid)))
-        sound = (hits.values["pid"] == INSTANCE_OF) & hits.sound
-        barred.update(page_ids[has_item[pair]] for pair in hits.pair[sound].tolist())
-    return barred
+    # Each page's item makes a little document with the classes.
+    items = np.concatenate(
+        [[item, *classes] for item in lookup.values("qid")[starts[has_item]].tolist()] or [[]]
+    )
+    rows = np.repeat(has_item, 1 + len(classes))
+    hits = statements.among(items, rows, ROWS_AT_ONCE)
+    of_page = np.flatnonzero(hits.head % (1 + len(classes)) == 0)
+    stated = of_page[(hits.values["pid"] == INSTANCE_OF)[of_page] & hits.sound[of_page]]
+    return {page_ids[rows[head]] for head in hits.head[stated].tolist()}
 
 
 def labelled(

@@ -109,6 +109,17 @@ class Lookup:
             ends[known] = np.searchsorted(self._keys, keys[known], side="right")
         return starts, ends
 
+    def between(
+        self, first: Keys, behind: Keys
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return where the values of all keys in `[first, behind)` begin and end."""
+        return np.searchsorted(self._keys, first), np.searchsorted(self._keys, behind)
+
+    def keys(self, places: npt.NDArray[np.int64]) -> Keys:
+        """Return the keys at some places of the sorted array."""
+        found: Keys = self._keys[places]
+        return found
+
     def values(self, column: str) -> Array:
         """Return the values of a column, in the order of the sorted keys."""
         values: Array = self._values[column]

@@ -12,7 +12,7 @@ from stages.alignment.merged import Numbers
 from stages.alignment.statements import DEPRECATED, RANKS
 
 if TYPE_CHECKING:
-    from stages.alignment.statements import Hits, Statements
+    from stages.alignment.statements import Statements
 
 
 class Stated(NamedTuple):
@@ -72,54 +72,24 @@ def labels_of(
     Args:
         statements: The lookups.
         documents: Numbers of the items of each document.
-        capacity: Pairs that are looked up at once; a document of more pairs goes in pieces.
+        capacity: Statements that are looked at together.
     """
-    found: list[dict[tuple[int, int], list[Stated]]] = [{} for _ in documents]
-    for pieces in _batches(documents, capacity):
-        heads = [np.repeat(documents[d][a:b], len(documents[d])) for d, a, b in pieces]
-        tails = [np.tile(documents[d], b - a) for d, a, b in pieces]
-        hits = statements.of(np.concatenate(heads), np.concatenate(tails))
-        _sort_in(hits, pieces, documents, found)
-    return (Labels(stated) for stated in found)
-
-
-Piece = tuple[int, int, int]
-"""A document, and the first of its heads and the one behind the last."""
-
-
-def _batches(documents: Sequence[Numbers], capacity: int) -> Iterator[list[Piece]]:
-    """Yield stretches of documents of at most `capacity` pairs, or of one head with all tails."""
-    batch: list[Piece] = []
-    pairs = 0
-    for ordinal, items in enumerate(documents):
-        size = len(items)
-        step = max(capacity // max(size, 1), 1)
-        for start in range(0, size, step):
-            end = min(start + step, size)
-            if batch and pairs + (end - start) * size > capacity:
-                yield batch
-                batch, pairs = [], 0
-            batch.append((ordinal, start, end))
-            pairs += (end - start) * size
-    if batch:
-        yield batch
-
-
-def _sort_in(
-    hits: Hits,
-    pieces: Sequence[Piece],
-    documents: Sequence[Numbers],
-    found: Sequence[dict[tuple[int, int], list[Stated]]],
-) -> None:
-    """Note each hit with the pair that it is of; an item is no pair with itself."""
-    sizes = np.array([(b - a) * len(documents[d]) for d, a, b in pieces])
+    sizes = np.array([len(items) for items in documents], dtype=np.int64)
+    if not len(documents):
+        return
+    owners = np.repeat(np.arange(len(documents)), sizes)
     firsts = np.cumsum(sizes) - sizes
-    piece_of = np.searchsorted(firsts, hits.pair, side="right") - 1
-    columns = [hits.values[name].tolist() for name in ("pid", "rank", "statement", "times")]
-    rows = zip(hits.pair.tolist(), piece_of.tolist(), hits.head.tolist(), *columns, strict=True)
-    for pair, piece, item, pid, rank, statement, times in rows:
-        document, start, _ = pieces[piece]
-        head, tail = divmod(pair - int(firsts[piece]), len(documents[document]))
-        if start + head != tail:
-            own = found[document].setdefault((start + head, tail), [])
-            own.append(Stated(pid, RANKS[rank], item, statement, times))
+    hits = statements.among(np.concatenate(documents), owners, capacity)
+    # An item is no pair with itself.
+    proper = hits.head != hits.tail
+    columns = [hits.values[name][proper].tolist() for name in ("pid", "rank", "statement", "times")]
+    heads, tails, items = (c[proper].tolist() for c in (hits.head, hits.tail, hits.item))
+    bounds = np.searchsorted(hits.head[proper], [*firsts, sizes.sum()]).tolist()
+    for first, start, end in zip(firsts.tolist(), bounds[:-1], bounds[1:], strict=True):
+        stated: dict[tuple[int, int], list[Stated]] = {}
+        for row in range(start, end):
+            pid, rank, statement, times = (column[row] for column in columns)
+            pair = (heads[row] - first, tails[row] - first)
+            own = stated.setdefault(pair, [])
+            own.append(Stated(pid, RANKS[rank], items[row], statement, times))
+        yield Labels(stated)

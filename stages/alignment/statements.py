@@ -8,7 +8,7 @@ memory is read in the order in which it lies.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -35,6 +35,13 @@ COLUMNS: dict[str, npt.DTypeLike] = {
 """Values of the lookup: number of the property, code of the rank, ordinal of the statement among
 those of its item, and where its times stand in the file beside, from 1; 0 for none."""
 
+NOTHING: dict[str, npt.NDArray[Any]] = {
+    "head": np.empty(0, np.int64),
+    "tail": np.empty(0, np.int64),
+    "item": np.empty(0, np.uint64),
+} | {name: np.empty(0, kind) for name, kind in COLUMNS.items()}
+"""What no statement gives."""
+
 OPEN_AT_ONCE = 100
 """Lookups that are open at a time: a process may have about 1,000 files open, each has five."""
 
@@ -54,22 +61,33 @@ def times_name(shard: int) -> str:
     return f"{lookup_name(shard)}.times.jsonl"
 
 
+Places = npt.NDArray[np.int64]
+
+SCANNED = 4
+"""A head with at most so many times as many statements as its document has items is read whole;
+the items of others are sought one by one."""
+
+TAIL = np.uint64(2**32 - 1)
+"""The part of a key that is the tail."""
+
+
 @dataclass(frozen=True)
 class Hits:
-    """Statements that relate pairs, as arrays of one length, ordered by pair, property and item.
+    """Statements between items of one document, as arrays of one length.
+
+    They are ordered by head, tail, property and ordinal of the statement.
 
     Attributes:
-        pair: Ordinal of the pair among those that were asked for.
-        head: Number of the item that the statement is of; an older id of the pair's head, maybe.
+        head: Place of the head among the items that were asked for.
+        tail: Place of the tail there.
+        item: Number of the item that the statement is of; an older id of the head, maybe.
         values: The columns of the lookup.
     """
 
-    pair: npt.NDArray[np.int64]
-    head: Numbers
+    head: Places
+    tail: Places
+    item: Numbers
     values: Mapping[str, npt.NDArray[Any]]
-
-    def __len__(self) -> int:
-        return len(self.pair)
 
     @property
     def sound(self) -> npt.NDArray[np.bool_]:
@@ -92,54 +110,135 @@ class Statements:
         self._merged = merged
         self._lookup = lru_cache(maxsize=OPEN_AT_ONCE)(self._open)
 
-    def of(self, heads: npt.ArrayLike, tails: npt.ArrayLike) -> Hits:
-        """Return the statements of ordered pairs of items, deprecated ones too.
+    def among(self, items: npt.ArrayLike, documents: npt.ArrayLike, capacity: int) -> Hits:
+        """Return the statements between any two items of each document, deprecated ones too.
 
         Args:
-            heads: Numbers of the heads, shape (pairs,).
-            tails: Numbers of the tails, likewise.
+            items: Numbers of the items of all documents, shape (items,).
+            documents: Ordinal of the document that each item is of, below 2^31, likewise.
+            capacity: Statements that are looked at together.
         """
-        given = np.asarray(tails, dtype=np.uint64)
-        owner, head = self._merged.with_older(np.asarray(heads, dtype=np.uint64))
-        second, tail = self._merged.with_older(given[owner])
-        owner, head = owner[second], head[second]
-        place = (head.astype(np.int64) // self._cut.block) % self._cut.count
-        keys = pair_keys(head, tail)
-        order = np.lexsort((keys, place))
+        owner, number = self._merged.with_older(np.asarray(items, dtype=np.uint64))
+        document = np.asarray(documents, dtype=np.uint64)[owner]
+        entries = _Entries(owner, number, document)
+        place = (number.astype(np.int64) // self._cut.block) % self._cut.count
+        order = np.lexsort((number, place))
         bounds = np.flatnonzero(np.diff(place[order], prepend=-1, append=-1))
-        parts = [
-            self._found(int(place[own[0]]), keys[own], own)
+        found = [NOTHING]
+        found += (
+            part
             for own in (order[a:b] for a, b in pairwise(bounds))
-        ]
-        columns = ["asked", *COLUMNS]
-        found = {c: np.concatenate([p[c] for p in parts] or [np.empty(0, int)]) for c in columns}
-        asked = found.pop("asked").astype(np.int64)
-        pair, item = owner[asked], head[asked]
-        order = np.lexsort((found["statement"], item, found["pid"], pair))
-        return Hits(pair[order], item[order], {c: found[c][order] for c in COLUMNS})
+            for part in self._found(self._lookup(int(place[own[0]])), own, entries, capacity)
+        )
+        columns = {c: np.concatenate([p[c] for p in found]) for c in ("head", "tail", "item")}
+        values = {c: np.concatenate([p[c] for p in found]) for c in COLUMNS}
+        pairs = pair_keys(columns["head"], columns["tail"])
+        order = np.lexsort((pair_keys(values["pid"], values["statement"]), pairs))
+        return Hits(
+            *(column[order] for column in columns.values()),
+            values={name: column[order] for name, column in values.items()},
+        )
 
-    def times(self, head: int, place: int) -> Times:
+    def times(self, item: int, place: int) -> Times:
         """Return the times of a statement.
 
         Args:
-            head: Number of the item that it is of.
+            item: Number of the item that it is of.
             place: Its value of the column `times`.
         """
         if not place:
             return NO_TIMES
-        with self._files[times_name(self._cut.of(head))].open("rb") as file:
+        with self._files[times_name(self._cut.of(item))].open("rb") as file:
             file.seek(place - 1)
             return tuple(json.loads(file.readline()))
 
-    def _found(self, place: int, keys: Numbers, asked: npt.NDArray[np.int64]) -> dict[str, Any]:
-        """Return the statements of sorted keys in one shard, and which key each answers."""
-        lookup = self._lookup(place)
-        starts, ends = lookup.ranges(keys)
-        counts = ends - starts
-        hit = np.repeat(np.arange(len(keys)), counts)
-        before = np.cumsum(counts) - counts
-        rows = np.arange(len(hit)) - before[hit] + starts[hit]
-        return {"asked": asked[hit]} | {c: lookup.values(c)[rows] for c in COLUMNS}
+    def _found(
+        self, lookup: Lookup, own: Places, entries: _Entries, capacity: int
+    ) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        """Yield the statements of heads in one shard whose tails stand in the same document."""
+        number = entries.number[own]
+        starts, ends = lookup.between(pair_keys(number, 0), pair_keys(number + np.uint64(1), 0))
+        many = ends - starts > SCANNED * entries.companions[own]
+        sought, first, behind = _sought(lookup, own[many], entries, capacity)
+        heads = np.concatenate([own[~many], sought])
+        starts = np.concatenate([starts[~many], first])
+        counts = np.concatenate([ends[~many], behind]) - starts
+        for a, b in pairwise(_stretches(counts, capacity)):
+            rows = spread(starts[a:b], counts[a:b])
+            entry = np.repeat(heads[a:b], counts[a:b])
+            which, tail = entries.members(entries.document[entry], lookup.keys(rows) & TAIL)
+            rows, entry = rows[which], entry[which]
+            yield {
+                "head": entries.owner[entry],
+                "tail": tail,
+                "item": entries.number[entry],
+            } | {name: lookup.values(name)[rows] for name in COLUMNS}
 
     def _open(self, place: int) -> Lookup:
         return Lookup(self._files, lookup_name(place), COLUMNS)
+
+
+class _Entries:
+    """The items of documents under each of their numbers, older ones too.
+
+    Args:
+        owner: Place of the item that each entry is of.
+        number: A number of the item.
+        document: The document that it stands in.
+    """
+
+    def __init__(self, owner: Places, number: Numbers, document: Numbers) -> None:
+        self.owner = owner
+        self.number = number
+        self.document = document
+        members = pair_keys(document, number)
+        self._order = np.argsort(members, kind="stable")
+        self._members = members[self._order]
+        firsts = np.searchsorted(self._members, pair_keys(document, 0))
+        behind = np.searchsorted(self._members, pair_keys(document + np.uint64(1), 0))
+        self.companions = behind - firsts
+        self._firsts = firsts
+
+    def beside(self, entries: Places) -> tuple[Places, Numbers]:
+        """Return all numbers of the documents of entries, and the entry that each goes with."""
+        counts = self.companions[entries]
+        places = spread(self._firsts[entries], counts)
+        return np.repeat(entries, counts), self.number[self._order[places]]
+
+    def members(self, document: Numbers, number: Numbers) -> tuple[Places, Places]:
+        """Return which of some numbers stand in their document, and the places of their items."""
+        keys = pair_keys(document, number)
+        starts = np.searchsorted(self._members, keys)
+        known = self._members[np.minimum(starts, len(self._members) - 1)] == keys
+        which, starts = np.flatnonzero(known), starts[known]
+        counts = np.searchsorted(self._members, keys[which], side="right") - starts
+        return np.repeat(which, counts), self.owner[self._order[spread(starts, counts)]]
+
+
+def _sought(
+    lookup: Lookup, heads: Places, entries: _Entries, capacity: int
+) -> tuple[Places, Places, Places]:
+    """Return the ranges of the pairs of heads with all items of their documents, where any."""
+    found: list[tuple[Places, Places, Places]] = [(np.empty(0, np.int64),) * 3]
+    for a, b in pairwise(_stretches(entries.companions[heads], capacity)):
+        head, tail = entries.beside(heads[a:b])
+        keys = pair_keys(entries.number[head], tail)
+        order = np.argsort(keys, kind="stable")
+        starts, ends = lookup.ranges(keys[order])
+        some = starts < ends
+        found.append((head[order][some], starts[some], ends[some]))
+    head, starts, ends = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return head, starts, ends
+
+
+def _stretches(counts: Places, capacity: int) -> Places:
+    """Return where to cut a row of counts so that what lies between sums to about `capacity`."""
+    done = np.cumsum(counts) // capacity
+    cuts = np.flatnonzero(np.diff(done)) + 1
+    return np.concatenate([[0], cuts, [len(counts)]])
+
+
+def spread(starts: Places, counts: Places) -> Places:
+    """Return the places `start, start + 1, ...` of ranges, one range behind the other."""
+    before = np.cumsum(counts) - counts
+    return np.arange(counts.sum()) + np.repeat(starts - before, counts)

@@ -330,12 +330,14 @@ def test_a_document_without_mentions_has_no_rows(align: Aligner) -> None:
     assert outcome.rows(ENTITIES) == outcome.rows(TUPLES) == []
 
 
+@pytest.mark.parametrize("scanned", [-1, 0, 4])
 @pytest.mark.parametrize("pair_bytes", [256 << 20, 256 << 17, 20 << 20, 9 << 20])
 def test_documents_in_many_batches_give_the_rows_of_one(
-    align: Aligner, monkeypatch: pytest.MonkeyPatch, pair_bytes: int
+    align: Aligner, monkeypatch: pytest.MonkeyPatch, pair_bytes: int, scanned: int
 ) -> None:
     texts = [clique("page", size) for size in (2, 3, 4, 5)]
     whole = align(texts, FOUR)
+    monkeypatch.setattr("stages.alignment.statements.SCANNED", scanned)
     monkeypatch.setattr("stages.align.PAIR_BYTES", pair_bytes)
     monkeypatch.setattr("stages.align.ROWS_AT_ONCE", 3)
     assert align(texts, FOUR).rows(TUPLES) == whole.rows(TUPLES)
