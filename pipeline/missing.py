@@ -149,8 +149,7 @@ class Trail:
         return ask(self._tables, "entities", **place, starts=starts)[0]
 
     def _document_left_out(self, document: Row, config: AlignConfig) -> str:
-        classes = {"title": self._title, "classes": config.disambiguation}
-        if found := ask(self._tables, "disambiguation", **classes):
+        if found := ask(self._tables, "nameless", title=self._title):
             return f"the page's item {found[0]['qid']} is a disambiguation page by its P31"
         bounds = {name: document[name] for name in ("char_start", "char_end")}
         size = ask(self._tables, "clusters", page_id=self._page_id, **bounds)[0]

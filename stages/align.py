@@ -8,6 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
@@ -47,7 +48,6 @@ PAIR_BYTES = 512
 """Bytes allowed for a pair and its document; the join alone takes 65 (benchmarks/join.py)."""
 
 ROWS_AT_ONCE = 50_000
-INSTANCE_OF = 31
 
 
 class AlignConfig(StageConfig):
@@ -69,11 +69,6 @@ class AlignConfig(StageConfig):
     )
     min_triples: int = Field(
         4, ge=0, description="labels that the pairs of a document of the unit paragraph must have"
-    )
-    disambiguation: list[str] = Field(
-        ["Q4167410", "Q22808320"],
-        description="classes whose instances only tell apart equal names: pages of such an item "
-        "give no documents",
     )
     memory_mb: int = runtime(
         256, ge=16, description="memory of the join of pairs with statements, in MiB"
@@ -118,7 +113,7 @@ def align(config: AlignConfig, inputs: Inputs) -> Iterator[Rows]:
     that has ended gives its label all the same. A pair that only deprecated statements relate is
     neither: it is left out.
 
-    Drops: "disambiguation_item" (pages whose item is a disambiguation page), "few_entities",
+    Drops: "disambiguation_item" (pages whose item is one by its P31), "few_entities",
     "few_triples" (documents of the unit paragraph), "too_far", "deprecated_only",
     "na_sampled_out", "page_sampled_out" (pairs).
     Paper: Mintz et al. (ACL 2009), the distant supervision assumption (no equation); the two
@@ -129,7 +124,7 @@ def align(config: AlignConfig, inputs: Inputs) -> Iterator[Rows]:
     pending = Pending(ENTITIES, TUPLES, TUPLE_STATEMENTS)
     waiting: list[Document] = []
     pairs = 0
-    for page in pages(config, statements, inputs):
+    for page in pages(config, inputs):
         waiting += page
         pairs += sum(len(document.linked) ** 2 for document in page)
         if pairs >= capacity:
@@ -152,16 +147,14 @@ def all_statements(config: AlignConfig, inputs: Inputs) -> Statements:
     return Statements(inputs.files(TRIPLES), cut, Merged(np.asarray(gone), np.asarray(kept)))
 
 
-def pages(
-    config: AlignConfig, statements: Statements, inputs: Inputs
-) -> Iterator[Sequence[Document]]:
+def pages(config: AlignConfig, inputs: Inputs) -> Iterator[Sequence[Document]]:
     """Yield the documents of each page of the shard with their entities."""
     from stages.linking.clusters import clusters
 
     mentions = by_page(inputs.rows(MENTIONS))
     links = by_page(inputs.rows(LINKS))
     sentences = by_page(inputs.rows(SENTENCES))
-    barred = disambiguations(config, statements, inputs)
+    barred = disambiguations(inputs)
     for page_id, found in by_page(inputs.rows(DOCUMENTS)).items():
         if page_id in barred:
             inputs.drop("disambiguation_item", page_id)
@@ -184,24 +177,14 @@ def pages(
         yield documents
 
 
-def disambiguations(config: AlignConfig, statements: Statements, inputs: Inputs) -> set[int]:
-    """Return the pages whose item is an instance of a class of disambiguation pages."""
-    known = list(inputs.sql("SELECT page_id, title FROM pages ORDER BY page_id"))
-    page_ids = [page_id for batch in known for page_id in batch["page_id"].to_pylist()]
-    titles = [title for batch in known for title in batch["title"].to_pylist()]
-    lookup = Lookup(inputs.files(TITLES), "titles", ["qid"])
-    starts, ends = lookup.ranges(text_keys(titles))
-    classes = [number(qid) for qid in config.disambiguation]
-    has_item = np.flatnonzero(starts < ends)
-    # Each page's item makes a little document with the classes.
-    items = np.concatenate(
-        [[item, *classes] for item in lookup.values("qid")[starts[has_item]].tolist()] or [[]]
-    )
-    rows = np.repeat(has_item, 1 + len(classes))
-    hits = statements.among(items, rows, ROWS_AT_ONCE)
-    of_page = np.flatnonzero(hits.head % (1 + len(classes)) == 0)
-    stated = of_page[(hits.values["pid"] == INSTANCE_OF)[of_page] & hits.sound[of_page]]
-    return {page_ids[rows[head]] for head in hits.head[stated].tolist()}
+def disambiguations(inputs: Inputs) -> set[int]:
+    """Return the pages whose item is a disambiguation page, or another page of the wiki's own."""
+    own = Lookup(inputs.files(TITLES), "wiki_pages", [])
+    barred: set[int] = set()
+    for batch in inputs.sql("SELECT page_id, title FROM pages"):
+        starts, ends = own.ranges(text_keys(batch["title"].to_pylist()))
+        barred.update(batch["page_id"].filter(pa.array(starts < ends)).to_pylist())
+    return barred
 
 
 def labelled(

@@ -76,13 +76,16 @@ def index_aliases(config: IndexAliasesConfig, inputs: Inputs) -> Iterator[Rows]:
     pages, categories, templates), lead nowhere. A family or given name is an item only where a
     hyperlink says so.
 
+    The titles of such items are kept too, as the lookup `wiki_pages`: align leaves these pages out.
+
     Drops: "disambiguation", "wiki_page" (titles).
     """
     from stages.linking.buckets import Buckets
     from stages.linking.item_types import ItemTypes
 
     types = ItemTypes(*class_edges(inputs))
-    index, names = index_of_titles(types, inputs)
+    index, names, own = index_of_titles(types, inputs)
+    write_lookup(inputs.keep, "wiki_pages", own, {})
     write_lookup(inputs.keep, "titles", index.keys, {"qid": index.qids, "type": index.types})
     evidence = Buckets(inputs.scratch, EVIDENCE, config.bucket_bits, config.held_mb << 20)
     for batch in title_rows(index, inputs):
@@ -109,12 +112,18 @@ def class_edges(inputs: Inputs) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.
     )
 
 
-def index_of_titles(types: ItemTypes, inputs: Inputs) -> tuple[TitleIndex, Array]:
-    """Return the index of all titles that lead to items, and which items are names as names."""
+def index_of_titles(types: ItemTypes, inputs: Inputs) -> tuple[TitleIndex, Array, Keys]:
+    """Return the index of all titles that lead to items, and what else the items say.
+
+    Returns:
+        The index; numbers of items that are names as names; keys of the titles of items that are
+        pages of the wiki's own.
+    """
     from stages.linking.title_index import title_index
 
     flagged = inputs.sql("SELECT title FROM pages WHERE disambiguation", memory=QUERY_MEMORY)
     names: list[int] = []
+    wiki_pages: list[Keys] = []
     apart = np.unique(joined([keys_of(batch["title"]) for batch in flagged], np.uint64))
 
     def sitelinks() -> Iterator[tuple[Keys, Array, Array]]:
@@ -126,6 +135,7 @@ def index_of_titles(types: ItemTypes, inputs: Inputs) -> tuple[TitleIndex, Array
             for reason, left_out in (("wiki_page", own), ("disambiguation", told_apart)):
                 for title in batch["title"].filter(pa.array(left_out)).to_pylist():
                     inputs.drop(reason, title)
+            wiki_pages.append(keys[own])
             kept = ~(own | told_apart)
             codes = np.array([code for code, _ in found], np.uint8)
             numbers = item_numbers(batch["qid"])
@@ -139,7 +149,7 @@ def index_of_titles(types: ItemTypes, inputs: Inputs) -> tuple[TitleIndex, Array
     sources = joined([source for source, _ in steps], np.uint64)
     targets = joined([target for _, target in steps], np.uint64)
     index = title_index(sitelinks()).with_redirects(sources, targets)
-    return index, np.unique(np.array(names, np.uint32))
+    return index, np.unique(np.array(names, np.uint32)), joined(wiki_pages, np.uint64)
 
 
 def title_rows(index: TitleIndex, inputs: Inputs) -> Iterator[pa.RecordBatch]:
@@ -298,7 +308,7 @@ def type_names(codes: npt.NDArray[np.uint8]) -> pa.Array:
 
 INDEX_ALIASES = Stage(
     "index_aliases",
-    version=2,
+    version=3,
     config=IndexAliasesConfig,
     reads=(PAGES, HYPERLINKS, REDIRECTS, ITEMS, TRIPLES),
     writes=(TITLES, ALIASES),

@@ -77,9 +77,8 @@ SELECT b.kind, b.char_start, b.char_end,
        substring(g.text, b.char_start + 1, b.char_end - b.char_start) AS text
 FROM paragraphs b JOIN pages g USING (page_id)
 WHERE page_id = $page_id ORDER BY b.char_start
--- @disambiguation: the item of a page, where it is an instance of one of some classes
-SELECT i.qid FROM titles t JOIN items i USING (qid)
-WHERE t.title = $title AND list_has_any(i.instance_of, $classes)
+-- @nameless: the item of a page that is no title of an item: a page of the wiki's own
+SELECT qid FROM items WHERE sitelink_title = $title AND $title NOT IN (SELECT title FROM titles)
 -- @clusters: how many entities the mentions within a span make, and how many labels their pairs
 WITH inside AS (
     SELECT l.qid, m.surface FROM mentions m

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,12 +81,10 @@ def statement_files(folder: Path, statements: list[Statement]) -> dict[str, Path
     return {path.name: path for path in folder.iterdir()}
 
 
-def title_files(folder: Path, pages: int) -> dict[str, Path]:
-    """The lookup of titles: "page 1" is the article of Q1001."""
+def title_files(folder: Path, wiki_pages: Sequence[str] = ()) -> dict[str, Path]:
+    """The lookup of titles of pages of the wiki's own, as index_aliases keeps it."""
     folder.mkdir()
-    titles = text_keys(f"page {n}" for n in range(1, pages + 1))
-    qids = {"qid": np.arange(1001, 1001 + pages, dtype=np.uint32)}
-    write_lookup(lambda n: folder / n, "titles", titles, qids)
+    write_lookup(lambda n: folder / n, "wiki_pages", text_keys(wiki_pages), {})
     return {path.name: path for path in folder.iterdir()}
 
 
@@ -100,6 +99,7 @@ class Aligner:
         texts: list[Text] | Text,
         statements: list[Statement] = (),  # type: ignore[assignment]
         merged: dict[str, str] | None = None,
+        wiki_pages: Sequence[str] = (),
         **config: Any,
     ) -> Outcome:
         texts = texts if isinstance(texts, list) else [texts]
@@ -109,7 +109,7 @@ class Aligner:
         for page_id, text in enumerate(texts, 1):
             given[PAGES].append({"page_id": page_id, "title": f"page {page_id}"})
             self._add(given, page_id, text)
-        titles = title_files(self._folder / f"titles-{self._calls}", len(texts))
+        titles = title_files(self._folder / f"titles-{self._calls}", wiki_pages)
         given[TITLES] = InputTable(rows=TITLES.schema.empty_table(), files=titles)
         given[TRIPLES] = InputTable(rows=TRIPLES.schema.empty_table(), files=files)
         given[ITEM_REDIRECTS] = [
@@ -260,7 +260,7 @@ def test_mentions_outside_the_document_do_not_count(run_stage: RunStage, tmp_pat
         {
             PAGES: [{"page_id": 1, "title": "page 1"}],
             TITLES: InputTable(
-                rows=TITLES.schema.empty_table(), files=title_files(tmp_path / "titles", 1)
+                rows=TITLES.schema.empty_table(), files=title_files(tmp_path / "titles")
             ),
             DOCUMENTS: [
                 {"document_id": "d", "page_id": 1, "char_start": 10, "char_end": 20, "unit": "lead"}
@@ -508,17 +508,10 @@ def test_a_statement_of_a_pair_that_is_left_out_is_not_told(align: Aligner) -> N
 
 
 def test_pages_of_disambiguation_items_give_nothing_and_are_counted(align: Aligner) -> None:
-    statements = [
-        (1001, 31, 4167410, "normal"),
-        (1002, 31, 5, "normal"),
-        (1003, 31, 4167410, "deprecated"),
-        (1004, 279, 4167410, "normal"),
-        (1005, 31, 22808320, "preferred"),
-    ]
-    outcome = align([PAIR] * 5, statements)
-    assert {r["page_id"] for r in outcome.rows(TUPLES)} == {2, 3, 4}
+    outcome = align([PAIR] * 4, wiki_pages=["page 1", "page 4", "page 9"])
+    assert {r["page_id"] for r in outcome.rows(TUPLES)} == {2, 3}
+    assert {r["page_id"] for r in outcome.rows(ENTITIES)} == {2, 3}
     assert outcome.drops == {"disambiguation_item": 2}
-    assert align([PAIR] * 5, statements, disambiguation=[]).drops == {}
 
 
 def test_a_page_may_have_only_so_many_labelled_pairs_drawn_by_seed(align: Aligner) -> None:

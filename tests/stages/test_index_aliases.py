@@ -179,6 +179,9 @@ def test_titles_of_disambiguation_pages_lead_nowhere(index: Any) -> None:
     assert titles(outcome) == {}
     assert aliases(outcome) == {("Venus", "Q3"): (0, "label")}
     assert outcome.drops == {"wiki_page": 2, "disambiguation": 1}
+    wiki_pages = Lookup(outcome.files, "wiki_pages", [])
+    starts, ends = wiki_pages.ranges(text_keys(["Mercury", "Mars", "Venus"]))
+    assert (starts < ends).tolist() == [True, True, False]
 
 
 def test_a_family_name_is_an_item_only_by_hyperlink(index: Any) -> None:
