@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.dag import stage
 from pipeline.pairs import Row, ask, page_named, statements
 from stages.align import AlignConfig
+from stages.link import SURE, LinkConfig
 from stages.segment import words
 from storage.reading import Tables
 
@@ -83,7 +84,7 @@ class Trail:
     def _left_open(self, mention: Row) -> str:
         """Say why a mention has no item."""
         surface = mention["surface"]
-        if mention["source"] != "ner":
+        if mention["source"] in SURE:
             return f"the {mention['source']} {surface!r} leads to no item, or to a section"
         start = mention["char_start"]
         for value in ask(self._tables, "literal", page_id=self._page_id, char_start=start):
@@ -92,7 +93,12 @@ class Trail:
         if not candidates:
             return f"no item is known under {surface!r}"
         shown = ", ".join(f"{c['qid']} {c['label'] or ''} {c['prior']:.2f}" for c in candidates)
-        return f"{surface!r} was not sure enough of any of: {shown}"
+        config = LinkConfig.model_validate(self._config("link"), strict=False)
+        typed = f", or none fits its type {mention['type']}" if mention["type"] else ""
+        return (
+            f"{surface!r} was not sure enough of any of: {shown} "
+            f"(min_margin {config.min_margin:g}{typed})"
+        )
 
     def _in_documents(self, heads: Sequence[Row], tails: Sequence[Row]) -> Iterator[str]:
         """Yield why each document that holds both gave no tuple; note the tuples of others."""

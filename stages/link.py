@@ -168,7 +168,10 @@ def named_items(
     on_page = PageNames()
     if title in items:
         on_page.add(stem(title), items[title].qid, -1, items[title].type)
+    without_item = set()
     for mention in mentions:
+        if mention["source"] in SURE and span_of(mention) not in sure:
+            without_item.add(mention["surface"])
         if (known := sure.get(span_of(mention))) is not None:
             item, _ = known
             kind = item.type or mention["type"]
@@ -184,6 +187,9 @@ def named_items(
             found[span_of(mention)] = qid, "page", 1.0
         elif (qid := on_page.part(surface, start, kind)) is not None:
             found[span_of(mention)] = qid, "part", 1.0
+        elif surface in without_item:
+            # The page itself says what these words mean, and that has no item.
+            inputs.drop("title_without_item", surface)
         elif (guess := likeliest(surface, kind, names, config, inputs)) is not None:
             found[span_of(mention)] = guess
     return found

@@ -128,8 +128,8 @@ def parts(name: str, kind: str | None) -> set[str]:
     """Return the parts by which a name may be taken up again later.
 
     Of a person's name each capitalised word of two letters or more ("Curie", "Marie") and the
-    ends of several words; of any other name what stands before a comma, and beginnings of two words
-    or more that end in a capitalised one. Initials and small words are no names.
+    ends of several words; of any other name what stands before a comma. Initials and small words
+    are no names, nor is the beginning of a longer name: that is mostly a place, and another item.
     """
     words = name.split()
     if len(words) < 2 or not name[0].isupper():
@@ -140,10 +140,8 @@ def parts(name: str, kind: str | None) -> set[str]:
         found = {" ".join(end) for end in ends if is_name(end[0]) or is_name(end[-1])}
         found |= {word for word in words if is_name(word)}
     else:
-        beginnings = (words[:end] for end in range(2, len(words)))
-        found = {" ".join(words_) for words_ in beginnings if is_name(words_[-1])}
         head, comma, _ = name.partition(", ")
-        found |= {head} if comma else set()
+        found = {head} if comma else set()
     return {part.rstrip(",") for part in found} - {name}
 
 

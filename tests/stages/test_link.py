@@ -166,7 +166,7 @@ def test_a_target_without_an_item_is_dropped(world: World) -> None:
 def test_a_link_to_a_disambiguation_page_is_dropped(world: World) -> None:
     outcome = world.link(("Polonium", "hyperlink", "Polonium"), ("Polonium", "ner"))
     assert links(outcome) == []
-    assert outcome.drops == {"title_without_item": 1, "unknown_name": 1}
+    assert outcome.drops == {"title_without_item": 2}
 
 
 def test_a_title_takes_the_item_of_its_page(world: World) -> None:
@@ -223,14 +223,29 @@ def test_a_part_of_a_persons_name_is_no_place(world: World) -> None:
     assert (links(outcome)[1:], outcome.drops) == ([], {"unknown_name": 1})
 
 
-def test_other_names_are_taken_up_by_two_words_or_more(world: World) -> None:
+def test_the_beginning_of_another_name_is_another_item(world: World) -> None:
     outcome = world.link(
         ("Queen of Oonagh Vale", "hyperlink", "Queen of Oonagh Vale"),
         ("Queen of Oonagh", "ner", "ORG"),
         ("Queen", "ner", "ORG"),
-        ("Queen of", "ner", "ORG"),
     )
-    assert links(outcome) == [("Q10", "hyperlink"), ("Q10", "part")]
+    assert links(outcome) == [("Q10", "hyperlink")]
+    assert outcome.drops == {"unknown_name": 2}
+
+
+def test_a_place_is_taken_up_by_what_stands_before_the_comma(world: World) -> None:
+    world.redirects.append(("Oonagh, Vale", "Warsaw", ""))
+    outcome = world.link(("Oonagh, Vale", "hyperlink", "Oonagh, Vale"), ("Oonagh", "ner", "GPE"))
+    assert links(outcome) == [("Q2", "hyperlink"), ("Q2", "part")]
+
+
+def test_words_that_the_page_links_to_something_without_an_item_name_no_other(
+    world: World,
+) -> None:
+    for target in ("Red link", "Warsaw#History"):
+        outcome = world.link(("Curie", "hyperlink", target), ("Curie", "ner", "PERSON"))
+        assert links(outcome) == []
+        assert outcome.drops["title_without_item"] >= 1
 
 
 def test_a_name_that_stands_for_two_on_the_page_goes_by_its_prior(world: World) -> None:
