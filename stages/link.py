@@ -41,7 +41,7 @@ class LinkConfig(StageConfig):
     """When a name is sure enough."""
 
     min_margin: Share = Field(
-        0.43,
+        0.45,
         description="by how much the share of a name's evidence that its item has must exceed the "
         "next item's, and the share of items that nobody knows; else the name is left open",
     )
