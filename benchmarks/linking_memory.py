@@ -4,9 +4,9 @@
 
 Makes N items with an article (a million unless said otherwise), N / 2 redirects among their titles
 and names: a label and four aliases an item, drawn so that some names are shared. Of each process it
-prints the peak of its memory ("all"), and what of it is its "own": pages of mapped files, which all
-workers of a machine share, do not count there. The same is measured with a quarter of the items; the
-line through both gives 18 million titles and 100 million aliases.
+prints the peak of its memory ("all"), and what of it is its "own": pages of mapped files, which
+all workers of a machine share, do not count there. The same is measured with a quarter of them;
+the line through both gives 18 million titles and 100 million aliases.
 """
 
 from __future__ import annotations
