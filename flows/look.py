@@ -189,6 +189,12 @@ def table_page(tables: Tables, name: str, variant: str | None = None) -> str:
     if manifest.counts():
         most = list(manifest.counts().items())[:COUNTS]
         parts.append("counted\n" + "\n".join(f"  {name:<28} {n:>12,}" for name, n in most))
+    computed, carried, carried_rows = manifest.pages()
+    if computed or carried:
+        parts.append(
+            f"pages    {computed:,} computed; {carried:,} carried over from an earlier version, "
+            f"with {carried_rows:,} rows of all its tables"
+        )
     if drops:
         parts.append("left out\n" + "\n".join(f"  {reason:<36} {n:>12,}" for reason, n in drops))
     if damage.samples:

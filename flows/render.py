@@ -77,6 +77,7 @@ def plan_json(plan: RunPlan) -> dict[str, Any]:
                 "notes": step.notes,
                 "shards": len(step.shards),
                 "todo": step.todo,
+                "pages": step.pages,
                 "last_seconds": step.last_seconds,
                 "fingerprint": step.build.fingerprint if step.build else None,
                 "artifact": step.artifact.name if step.artifact else None,

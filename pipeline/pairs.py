@@ -15,8 +15,11 @@ from storage.tables import TABLES
 
 QUERIES = queries("why")
 
-WIKIDATA = ("items", "item_redirects", "properties", "triples", "aliases")
-"""What an annotated corpus does not have."""
+NOT_IMPORTED = (
+    *("items", "item_redirects", "properties", "triples"),
+    *("titles", "aliases", "literal_mentions"),
+)
+"""Tables that an annotated corpus does not have."""
 
 Row = dict[str, Any]
 
@@ -44,7 +47,7 @@ class Grounds:
 
 def ask(tables: Tables, name: str, **parameters: object) -> list[Row]:
     """Return the rows of a named query of `why.sql`."""
-    rows: list[Row] = tables.sql(QUERIES[name].sql, parameters, WIKIDATA).to_pylist()
+    rows: list[Row] = tables.sql(QUERIES[name].sql, parameters, NOT_IMPORTED).to_pylist()
     return rows
 
 
@@ -95,7 +98,8 @@ def sentences(
 
 def later_tables(tables: Tables) -> list[str]:
     """Return the tables below `tuples` that say something of each tuple."""
-    named = [name for name in tables.stages if name in TABLES and name != "tuples"]
+    here = ("tuples", "tuple_statements")
+    named = [name for name in tables.stages if name in TABLES and name not in here]
     return [n for n in named if any(c.name == "tuple_id" for c in TABLES[n].columns)]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.carry import Carry, carry_of, to_compute
 from pipeline.config import Recipe
 from pipeline.dag import Node, ancestry, parents, sources, wanted
 from pipeline.processes import require_launchable
@@ -43,6 +44,8 @@ class Step:
         artifact: The complete artifact that stands for the step; None where it has to be made.
         build: What it is made from; None below the first stale step.
         todo: Shards to make; None where that shows only once the inputs are there.
+        pages: For a row-local step, how many pages of these shards are to be computed, and how many
+            have rows that are carried over; None where there is nothing to carry over from.
         last_seconds: What the stage took when it was last made, all shards one after another.
     """
 
@@ -54,6 +57,7 @@ class Step:
     artifact: Artifact | None = None
     build: Build | None = None
     todo: list[int] | None = None
+    pages: tuple[int, int] | None = None
     last_seconds: float | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -125,7 +129,7 @@ def make_plan(
     only: str | None = None,
     force: Sequence[str] = (),
 ) -> RunPlan:
-    """Compare a recipe with what lies in the warehouse; read manifests, touch no data.
+    """Compare a recipe with a warehouse; read manifests and the digests of pages, no other data.
 
     Args:
         to: The last steps that are wanted; what they do not depend on is left out. Named as in
@@ -309,8 +313,21 @@ def judge(
         step.verdict, step.reasons = difference(
             step.node, step.shards[0].shards, before, build.inputs
         )
+    carry = carry_to(step, build, warehouse)
+    if carry is not None and carry.before and step.todo:
+        step.pages = to_compute(carry, warehouse, step.todo)
+        computed, carried = step.pages
+        step.reasons.append(
+            f"{computed:,} of {computed + carried:,} pages to compute, the others carried over"
+        )
     if others:
         step.reasons.append(f"{len(others)} of {len(step.shards)} shards unchanged, taken over")
+
+
+def carry_to(step: Step, build: Build, warehouse: Warehouse) -> Carry | None:
+    """Return what rows of unchanged pages may be carried over from to a row-local step."""
+    cut = step.shards[0].shards
+    return carry_of(step.stage, step.config, cut, build.inputs, build.facts, warehouse)
 
 
 def has_shard(artifact: Artifact, shard: int, build: Build) -> bool:

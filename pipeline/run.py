@@ -15,9 +15,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from pipeline.carry import Carry
 from pipeline.code import stage_digest
 from pipeline.dag import sources
-from pipeline.plan import Build, RunPlan, Step, build_of, has_shard, read_name
+from pipeline.plan import Build, RunPlan, Step, build_of, carry_to, has_shard, read_name
 from pipeline.why import Verdict, libraries
 from stages.base import DAMAGE_CHECK_RECORDS, Every, is_whole, require_sound, table_of
 from storage.artifact import Damage, Manifest, PartRecord, Shard
@@ -58,6 +59,7 @@ class StepSpec(msgspec.Struct):
     todo: list[int]
     workers: int
     launch: dict[str, Any] | None = None
+    carry: Carry | None = None
 
 
 class Executor(Protocol):
@@ -192,7 +194,10 @@ def prepare(
     build = step.build or build_of(step, artifacts_above(step, plan))
     artifact = unfinished(warehouse, step.stage.name, build.fingerprint)
     spec = make_spec(step, build, artifact, workers)
-    taken = take_over(step, spec, artifact, warehouse, step.verdict is Verdict.FORCED)
+    forced = step.verdict is Verdict.FORCED
+    taken = take_over(step, spec, artifact, warehouse, forced)
+    carry = carry_to(step, build, warehouse)
+    spec.carry = Carry(carry.pages) if carry and forced else carry
     write_json(run_folder / "steps" / f"{step.name}.json", spec)
     return artifact, spec, taken
 

@@ -10,7 +10,7 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import groupby
@@ -18,9 +18,10 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.carry import Carried
 from pipeline.dag import stage as stage_named
 from pipeline.run import StepSpec
-from stages.base import Inputs, InputTable, Rank, Stage, StageConfig
+from stages.base import Inputs, InputTable, Rank, Rows, Stage, StageConfig
 from storage.artifact import Manifest, Part, PartRecord, Shard, StoredFile, source_of
 from storage.aside import read_json
 from storage.errors import PassingError, PipelineError, SchemaError, StageError
@@ -134,7 +135,10 @@ def _run_shard(
     artifact = warehouse.named(spec.artifact)
     began = time.monotonic()
     inputs = make_inputs(warehouse, spec, shard, doing, rank)
-    parts = write_parts(stage, config_of(stage, spec), inputs, artifact)
+    carried = Carried(spec.carry, warehouse, shard.index) if spec.carry else None
+    config = config_of(stage, spec)
+    rows = carried.completed(stage, config, inputs) if carried else stage.run(config, inputs)
+    parts = write_parts(stage, rows, inputs, artifact)
     record = PartRecord(
         key=spec.keys[shard.index],
         shard=shard.index,
@@ -147,15 +151,18 @@ def _run_shard(
         damage=inputs.damage,
         seconds=round(time.monotonic() - began, 3),
         peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        computed_pages=carried.computed if carried else 0,
+        carried_pages=len(carried.pages) if carried else 0,
+        carried_rows=carried.rows if carried else 0,
     )
     artifact.put_record(record)
     return record
 
 
 def write_parts(
-    stage: Stage, config: object, inputs: Inputs, artifact: Artifact
+    stage: Stage, made: Iterable[Rows], inputs: Inputs, artifact: Artifact
 ) -> dict[str, Part]:
-    """Run the stage and write what it yields, a part a table.
+    """Write what a stage yields, a part a table.
 
     The rows of a sharded table are gathered until the end, because they are sorted then; those of
     a `whole` table stream to their file.
@@ -167,7 +174,7 @@ def write_parts(
     shard = inputs.shard.index
     written = {table.name: table for table in stage.writes}
     gathered = SortedRows(inputs.scratch)
-    for name, rows in groupby(stage.run(config, inputs), key=lambda row: row[0].name):
+    for name, rows in groupby(made, key=lambda row: row[0].name):
         if name not in written or name in parts:
             raise SchemaError(
                 f"{stage.name} yields rows of {name} "

@@ -140,6 +140,10 @@ class Stage:
         launched: Whether it trains: `accelerate launch` starts its processes, see `Rank`.
         replaces: Stages in whose place it stands in a recipe that has a section for it. Without
             that section it is no part of the recipe.
+        row_local: Whether, with a config, its rows of a page hang on that page alone, as
+            `pages.digest` has it. Then the rows of pages with an equal digest are carried over from
+            an earlier version. Such a stage reads, of its own axis, tables of the stage that writes
+            `pages` alone; it drops under page ids, counts nothing else and keeps no files.
     """
 
     name: str
@@ -155,6 +159,7 @@ class Stage:
     variants: bool = False
     launched: bool = False
     replaces: tuple[str, ...] = ()
+    row_local: Callable[[Any], bool] | None = None
 
     def reads_with(self, config: StageConfig) -> tuple[Read, ...]:
         """Return what the stage reads with a config."""
@@ -225,6 +230,7 @@ class Inputs:
         scratch: A folder that survives a crash, for what takes long to get.
         downloads: A folder that outlives the artifact, for raw files from elsewhere.
         log: Logger of the stage.
+        dropped_keys: How many rows were dropped by reason and key; None where nobody asks.
     """
 
     def __init__(
@@ -254,8 +260,13 @@ class Inputs:
         self.kept: list[str] = []
         self.drops: dict[str, int] = {}
         self.drop_samples: dict[str, list[str]] = {}
+        self.dropped_keys: dict[str, dict[str, int]] | None = None
         self.counts: dict[str, int] = {}
         self.damage = Damage()
+
+    def narrow(self, left: Callable[[str, InputTable], InputTable]) -> None:
+        """Put something else in the place of each input: what the engine leaves of it."""
+        self._tables = {name: left(name, given) for name, given in self._tables.items()}
 
     def rows(self, table: Table) -> pa.Table:
         """Return the rows of an input: of this shard, or all of a table that is read whole."""
@@ -316,6 +327,9 @@ class Inputs:
         samples = self.drop_samples.setdefault(reason, [])
         if len(samples) < SAMPLES:
             samples.append(str(key))
+        if self.dropped_keys is not None:
+            keys = self.dropped_keys.setdefault(reason, {})
+            keys[str(key)] = keys.get(str(key), 0) + count
 
     def report(self, doing: str) -> None:
         """Say what a long shard is at, for progress bars; written down once a second at most."""

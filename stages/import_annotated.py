@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from stages.base import Inputs, Pending, Rows, Stage, StageConfig
 from storage.errors import ConfigError, SourceError
+from storage.fingerprint import rows_digest
 from storage.lookup import text_key
 from storage.spans import holder, overlaps
 from storage.tables import (
@@ -170,7 +171,8 @@ def add(
     unit = "sentence" if len(document.sentences) == 1 else "paragraph"
     words = len(document.tokens) or len(document.text.split())
     title = document.title or f"{file}:{document.id}"
-    pending.add(PAGES, (page_id, title, document.text, 0, None, False, []))
+    digest = rows_digest([title, document.text])
+    pending.add(PAGES, (page_id, title, document.text, 0, None, False, [], digest))
     pending.add(PARAGRAPHS, (page_id, 0, 0, "prose", 0, size))
     pending.add(
         SENTENCES, *((page_id, i, start, end) for i, (start, end) in enumerate(document.sentences))
@@ -275,7 +277,7 @@ def annotation_row(document: Document, page_id: int, name: str, file: str) -> tu
 
 IMPORT_ANNOTATED = Stage(
     "import_annotated",
-    version=1,
+    version=2,
     config=ImportAnnotatedConfig,
     reads=(),
     writes=(

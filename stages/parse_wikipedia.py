@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stages.base import Inputs, Pending, Rows, ShardCounts, Share, Stage, StageConfig, runtime
 from stages.raw import file_names, shard_records
 from storage.errors import StageError
+from storage.fingerprint import rows_digest
 from storage.tables import (
     HYPERLINKS,
     PAGES,
@@ -126,19 +127,19 @@ def add_article(
     require_exact(page_id, parsed.text, parsed.hyperlinks)
     bold = [{"char_start": start, "char_end": end} for start, end in parsed.bold_names]
     title, revision = normalise_title(page.title, site), (page.revision_id, page.revision_time)
-    pending.add(PAGES, (page_id, title, parsed.text, *revision, parsed.disambiguation, bold))
     # Sections, blocks and hyperlinks name their columns in the order of the tables.
-    pending.add(SECTIONS, *[(page_id, *section) for section in parsed.sections])
-    pending.add(
-        PARAGRAPHS,
-        *[
-            (page_id, number, block.section, block.kind, block.char_start, block.char_end)
-            for number, block in enumerate(parsed.blocks)
-        ],
-    )
-    pending.add(
-        HYPERLINKS, *[(page_id, number, *link) for number, link in enumerate(parsed.hyperlinks)]
-    )
+    sections = [(page_id, *section) for section in parsed.sections]
+    paragraphs = [
+        (page_id, number, block.section, block.kind, block.char_start, block.char_end)
+        for number, block in enumerate(parsed.blocks)
+    ]
+    hyperlinks = [(page_id, number, *link) for number, link in enumerate(parsed.hyperlinks)]
+    read = (title, parsed.text, parsed.disambiguation, bold)
+    digest = rows_digest([*read, sections, paragraphs, hyperlinks])
+    pending.add(PAGES, (page_id, *read[:2], *revision, *read[2:], digest))
+    pending.add(SECTIONS, *sections)
+    pending.add(PARAGRAPHS, *paragraphs)
+    pending.add(HYPERLINKS, *hyperlinks)
 
 
 def require_exact(page_id: int, text: str, links: Iterable[Hyperlink]) -> None:
@@ -159,7 +160,7 @@ def require_exact(page_id: int, text: str, links: Iterable[Hyperlink]) -> None:
 
 PARSE_WIKIPEDIA = Stage(
     "parse_wikipedia",
-    version=2,
+    version=3,
     config=ParseWikipediaConfig,
     reads=(SOURCES["wikipedia"], SITE, TEMPLATE_REDIRECTS),
     writes=(PAGES, SECTIONS, PARAGRAPHS, HYPERLINKS, REDIRECTS),

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ class RecognizeConfig(StageConfig):
     )
     batch_size: int = runtime(128, ge=1, description="paragraphs that spaCy takes at once")
     gpu: bool = runtime(True, description="use a GPU where spaCy finds one")
+    carry_over_on_gpu: bool = runtime(
+        False,
+        description="with a GPU too, carry the rows of unchanged pages over from an earlier dump: "
+        "there a model may find other mentions for a page from batch to batch",
+    )
 
 
 def recognize(config: RecognizeConfig, inputs: Inputs) -> Iterator[Rows]:
@@ -46,7 +52,8 @@ def recognize(config: RecognizeConfig, inputs: Inputs) -> Iterator[Rows]:
     border that falls inside a mention is taken out.
 
     Drops: "disambiguation" (pages), "within_longer_name" (titles and repeats),
-    "overlaps_hyperlink", "overlaps_title", "overlaps_repeat" (mentions).
+    "overlaps_hyperlink", "overlaps_title", "overlaps_repeat" (mentions), all under the id of their
+    page, as a row-local stage must.
     """
     from stages.linking.names import occurrences
     from stages.ner.pipeline import load, split
@@ -247,13 +254,23 @@ def reads(config: RecognizeConfig) -> tuple[Read, ...]:
     return (*tables, NER_SCORES) if config.model == TRAINED else tables
 
 
+def row_local(config: RecognizeConfig) -> bool:
+    """Whether a page's rows hang on that page alone.
+
+    On a CPU the products of matrices come out the same to the bit whatever else is in a batch.
+    """
+    gpu = config.gpu and find_spec("cupy") is not None and Path("/dev/nvidiactl").exists()
+    return model_name(config.model) == "blank" or config.carry_over_on_gpu or not gpu
+
+
 RECOGNIZE = Stage(
     "recognize",
-    version=3,
+    version=4,
     config=RecognizeConfig,
     reads=reads,
     writes=(SENTENCES, MENTIONS),
     run=recognize,
     facts=facts,
     check=check,
+    row_local=row_local,
 )

@@ -101,7 +101,8 @@ class PartRecord(msgspec.Struct):
     """Everything that one shard of a step left behind; its file completes the shard.
 
     `key` names what the shard was made from: an equal key in a new version of the step means equal
-    rows, so the parts are taken over instead of made again.
+    rows, so the parts are taken over instead of made again. A row-local stage counts the pages that
+    it computed, and those whose rows it carried over from an earlier version.
     """
 
     key: str
@@ -115,6 +116,9 @@ class PartRecord(msgspec.Struct):
     damage: Damage = msgspec.field(default_factory=Damage)
     seconds: float = 0.0
     peak_mb: int = 0
+    computed_pages: int = 0
+    carried_pages: int = 0
+    carried_rows: int = 0
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -172,6 +176,14 @@ class Manifest(msgspec.Struct):
     def counts(self) -> dict[str, int]:
         """What the stage counted besides, by name."""
         return total(record.counts for record in self.records)
+
+    def pages(self) -> tuple[int, int, int]:
+        """Pages that a row-local stage computed, those that it carried over, and rows of these."""
+        return (
+            sum(record.computed_pages for record in self.records),
+            sum(record.carried_pages for record in self.records),
+            sum(record.carried_rows for record in self.records),
+        )
 
     def damage(self) -> Damage:
         """Damaged records of all shards together."""

@@ -147,6 +147,7 @@ PAGES = Table(
             pa.list_(pa.field("item", SPAN, nullable=False)),
             "spans of bold words in the first paragraph: names of the page's own entity",
         ),
+        Column("digest", TEXT, "16 hex digits of all that is read of the page but its revision"),
     ),
 )
 

@@ -230,7 +230,13 @@ class Artifact:
             mine.parent.mkdir(parents=True, exist_ok=True)
             with written_aside(mine) as aside:
                 link_or_copy(theirs, aside)
-        self.put_record(msgspec.structs.replace(record, shard=shard))
+        pages = record.computed_pages + record.carried_pages
+        rows = sum(part.rows for part in record.parts.values()) if pages else 0
+        self.put_record(
+            msgspec.structs.replace(
+                record, shard=shard, computed_pages=0, carried_pages=pages, carried_rows=rows
+            )
+        )
 
     def put_record(self, record: PartRecord) -> None:
         """Complete a shard."""
@@ -287,6 +293,11 @@ class Artifact:
 def read_part(path: Path, table: Table) -> pa.Table:
     """Return the rows of one part."""
     return pq.read_table(path, schema=table.schema)
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Return some columns of one part."""
+    return pq.read_table(path, columns=list(columns))
 
 
 def below_each_other(table: Table, rows: Mapping[str, Sequence[pa.Table]]) -> pa.Table:

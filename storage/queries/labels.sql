@@ -1,9 +1,9 @@
 -- The labels of the tuples, one row each; the card and the samples for judgement count them.
 -- @evidence: by which link the tables know best which item an entity of a document is
 SELECT e.page_id, e.document_id, e.entity,
-       max_by(l.method, (l.score, coalesce(list_position(['page', 'title', 'hyperlink'], l.method), 0)))
+       max_by(l.method, (l.score, coalesce(list_position(['part', 'page', 'title', 'hyperlink'], l.method), 0)))
            AS method,
-       max((l.score, coalesce(list_position(['page', 'title', 'hyperlink'], l.method), 0))) AS sureness
+       max((l.score, coalesce(list_position(['part', 'page', 'title', 'hyperlink'], l.method), 0))) AS sureness
 FROM (SELECT page_id, document_id, entity, unnest(mentions) AS mention FROM entities) e
 JOIN links l ON l.page_id = e.page_id AND l.char_start = e.mention.char_start
             AND l.char_end = e.mention.char_end

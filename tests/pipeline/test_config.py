@@ -124,7 +124,7 @@ def test_an_unknown_section_is_answered_with_the_nearest_and_the_list() -> None:
 def test_an_unknown_key_is_answered_with_the_nearest_and_the_list() -> None:
     message = refused("recognize.modle=blank")
     assert "no value 'recognize.modle'. Did you mean recognize.model?" in message
-    assert "There are: recognize.model, recognize.batch_size, recognize.gpu." in message
+    assert "There are: recognize.model, recognize.batch_size, recognize.gpu, " in message
 
 
 def test_an_unknown_key_inside_a_value_is_answered_with_the_keys_that_stand_there() -> None:

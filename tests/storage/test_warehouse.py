@@ -337,7 +337,7 @@ def test_free_space_is_that_of_the_nearest_folder_that_exists(tmp_path: Path) ->
 
 def test_a_timestamp_and_spans_read_back_as_they_were(artifact: Artifact) -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    row = (7, "Zürich", "text", 1, moment, False, [{"char_start": 0, "char_end": 4}])
+    row = (7, "Zürich", "text", 1, moment, False, [{"char_start": 0, "char_end": 4}], "0f")
     artifact.put_part(PAGES, 0, [PAGES.batch([row])])
     (read,) = read_part(artifact.part("pages", 0), PAGES).to_pylist()
     assert tuple(read.values()) == row
