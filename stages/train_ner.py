@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
@@ -119,6 +120,7 @@ def train_ner(config: TrainNerConfig, inputs: Inputs) -> Iterator[Rows]:
     settings = Settings(config.seed, config.max_steps, config.patience, config.evaluate_every)
     language = inputs.rows(SITE)["language"][0].as_py()
     folder = inputs.scratch / "model"
+    shutil.rmtree(folder, ignore_errors=True)
     learnt = train(language, passages, held_out, settings, folder, inputs, gpu=config.gpu)
     model = inputs.keep(MODEL)
     pack(folder, model)

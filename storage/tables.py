@@ -693,6 +693,7 @@ TABLES: dict[str, Table] = {
         PARAGRAPHS,
         HYPERLINKS,
         REDIRECTS,
+        NER_SCORES,
         SENTENCES,
         MENTIONS,
         DOCUMENTS,

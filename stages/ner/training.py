@@ -143,7 +143,7 @@ def train(
         prefer_gpu()
     fix_random_seed(settings.seed)
     nlp = blank(language)
-    nlp.add_pipe("sentencizer")
+    # No sentencizer: it saves its marks in another order each time. Whoever loads the rest adds it.
     nlp.add_pipe("tok2vec", config={"model": TOK2VEC})
     nlp.add_pipe("ner", config={"model": NER})
     examples = [example(nlp, passage, tally) for passage in passages]

@@ -52,6 +52,11 @@ def test_names_of_tables_are_plural_nouns_and_those_of_columns_plain(table: Tabl
 
 
 @EACH_STAGE
+def test_every_table_that_a_stage_writes_is_known_by_name(stage: Stage) -> None:
+    assert all(TABLES.get(table.name) is table for table in stage.writes)
+
+
+@EACH_STAGE
 def test_a_stage_writes_tables_of_one_axis(stage: Stage) -> None:
     assert {table.axis for table in stage.writes} == {stage.axis}
     assert (stage.axis == "source") == (stage.pieces is not None)

@@ -66,7 +66,7 @@ def test_plan_says_in_words_what_a_changed_value_makes_stale(made: Made) -> None
     assert "4 shards, last took" in lines["segment"]
     assert "waits for segment; reused if its output is unchanged" in lines["align"]
     assert lines["link"].split() == ["link", "current"]
-    assert "1 of 8 steps to run; 1 more wait" in out
+    assert "1 of 9 steps to run; 1 more wait" in out
     assert "relmill run tiny --set segment.min_words=60" in out
 
 

@@ -16,7 +16,7 @@ from stages.sample import SampleWorld
 from storage.refs import Refs
 from storage.warehouse import Warehouse
 from tests.end_to_end.kit import (
-    STAGES,
+    WITHOUT_NER,
     Parts,
     Running,
     catalog_of,
@@ -34,7 +34,7 @@ from tests.end_to_end.kit import (
 )
 
 SEED = 20260101
-THIRDS = (STAGES[:3], STAGES[3:6], STAGES[6:])
+THIRDS = (WITHOUT_NER[:3], WITHOUT_NER[3:6], WITHOUT_NER[6:])
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def test_a_run_through_prefect_killed_with_its_group_goes_on(
 ) -> None:
     root = tmp_path / "warehouse"
     words = [*undisturbed.words, "--root", root]
-    killed_at_a_random_moment(Running(*words), root, STAGES[1:], undisturbed)
+    killed_at_a_random_moment(Running(*words), root, WITHOUT_NER[1:], undisturbed)
     done(*words)
     assert_as_undisturbed(root, undisturbed)
     assert [run.status for run in Refs(Warehouse(root)).runs()] == ["succeeded", "interrupted"]
