@@ -258,7 +258,7 @@ def stated_values(
 
 LINK = Stage(
     "link",
-    version=2,
+    version=3,
     config=LinkConfig,
     reads=(PAGES, MENTIONS, HYPERLINKS, TITLES, ALIASES, SITE),
     writes=(LINKS, LITERAL_MENTIONS),
