@@ -74,6 +74,7 @@ class Encoder(nn.Module):
         width: D.
         max_pieces: Pieces that a sequence may have, [CLS] and [SEP] included.
         has_mlm_head: Whether masked pieces can be predicted.
+        attention: Whether sequences are padded or stand in a row.
     """
 
     has_mlm_head = False

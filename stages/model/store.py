@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -92,8 +93,24 @@ def corpus_of(whole: pa.Table, markers: Markers) -> Corpus:
         bounds = np.asarray(found[0].offsets)
         values = {c: numbers(a.values) for c, a in zip(columns, found, strict=True)}
         lists[name] = Lists(bounds, values)
-    names = whole["name"]
+    names = Names(whole["name"].combine_chunks())
     return Corpus(np.asarray(whole["key"]), names, lists, meta["relations"], meta["types"], markers)
+
+
+class Names(Sequence[str]):
+    """Names of documents, read when they are asked for."""
+
+    def __init__(self, column: pa.Array) -> None:
+        self._column = column
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    def __getitem__(self, row: Any) -> Any:
+        """Return one name, or those of a slice."""
+        if isinstance(row, slice):
+            return self._column[row].to_pylist()
+        return self._column[int(row)].as_py()
 
 
 def numbers(values: pa.Array) -> Array:

@@ -248,6 +248,7 @@ def test_the_file_of_a_machine_holds_every_pair_and_label(
     told = write_corpus(path, [made, made], relations, types, weights)
     assert told == {"documents": 2, "labels_without_weight": 2}
     found = open_corpus(path, markers_of(tokenizer()))
+    assert [found.names_D[0], *found.names_D[1:]] == [name, name]
     batch = found.take(np.array([1, 0]))
     labels = list(
         zip(

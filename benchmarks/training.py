@@ -1,0 +1,251 @@
+"""Batches against a loop over entities, as loaders of this field are written.
+
+    python -m benchmarks.training assembly CORPUS.json[.gz] [--documents N] [--rounds N]
+
+CORPUS is a file in DocRED's format. It goes through the pipeline as far as `features`, with a
+vocabulary of its own. Timed is CPU time of one thread, the best of the rounds, without the encoder:
+
+- batch: pieces of N documents with mentions, entities, labelled pairs and 32 NA pairs each, and
+  what pools states into pairs. The loop pads to 512 and fills a dense map from pieces to the head
+  and one to the tail of each pair; ours are flat columns and an index of terms.
+- masks: which labels of the batch are positives of an anchor, which are negatives, without tuples
+  of the anchor's document that share an entity with it and pairs that hold its relation too. One
+  loop sets cells of two dense tensors, as released loaders do; another, the leanest that we could
+  write, only puts places into lists.
+
+Both are held against each other first: the same pieces, the same vectors of pairs, the same masks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stages.model.batch import Batch, keep
+from stages.model.chance import Chance
+from stages.model.corpus import Corpus
+from stages.model.markers import load_tokenizer, markers_of
+from stages.model.pooling import Index, entity_means, pool
+from stages.model.store import open_corpus, relations_of, types_of, write_corpus
+from stages.objectives.rd import label_rows, some_na
+from stages.objectives.relation_pool import (
+    LabelRows,
+    relations_of_pairs,
+    same_pair,
+    shares_an_entity,
+)
+from storage.tables import FEATURES
+from storage.warehouse import Warehouse, read_part
+
+NA_PAIRS, LENGTH, WIDTH = 32, 512, 768
+RECIPE = """
+corpus = {{ format = "docred", path = "{path}" }}
+shards = {{ page = 1 }}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    commands = parser.add_subparsers(required=True)
+    assembly = commands.add_parser("assembly", help="batches and masks of pairs")
+    assembly.add_argument("corpus", type=Path)
+    assembly.add_argument("--documents", type=int, default=16)
+    assembly.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = features(arguments.corpus, Path(folder))
+        compare(corpus, arguments.documents, arguments.rounds)
+
+
+def features(path: Path, folder: Path) -> Corpus:
+    """Take a corpus through the pipeline and map what a training would map."""
+    recipe = folder / "benchmark.toml"
+    recipe.write_text(RECIPE.format(path=path.absolute()), encoding="utf-8")
+    command = [sys.executable, "-m", "flows.cli", "run", str(recipe), "--to", "featurize"]
+    subprocess.run([*command, "--root", str(folder), "--in-process"], check=True)
+    warehouse = Warehouse(folder)
+    made, vocabulary = (warehouse.complete(n)[0] for n in ("featurize", "train_tokenizer"))
+    table = read_part(made.part("features", 0), FEATURES)
+    markers = markers_of(load_tokenizer(vocabulary.file("tokenizer.json").parent))
+    write_corpus(folder / "corpus", [table], relations_of([table]), types_of([table]))
+    return open_corpus(folder / "corpus", markers)
+
+
+def compare(corpus: Corpus, documents: int, rounds: int) -> None:
+    """Hold both ways against each other, then time them."""
+    chosen = np.random.default_rng(0).permutation(len(corpus))[:documents]
+    records = [record(corpus, int(d)) for d in chosen]
+    batch, index = assembled(corpus, chosen)
+    loop = loop_batch(records)
+    hidden = torch.randn(batch.pieces, WIDTH)
+    require_equal(batch, index, loop, hidden)
+    own = rows_of(batch, chosen)
+    ours, theirs = masks(own, len(batch.pair_head_P)), loop_masks(loop["labels"])
+    anchors = torch.nonzero(own.relation_L != 0).flatten().tolist()
+    for a, (positive, negative) in enumerate(theirs):
+        assert torch.nonzero(ours[0][a]).flatten().tolist() == positive, anchors[a]
+        assert torch.nonzero(ours[1][a]).flatten().tolist() == negative, anchors[a]
+    print(
+        f"{documents} documents, {batch.pieces:,} pieces, {len(batch.entity_sequence_E):,} "
+        f"entities, {len(batch.pair_head_P):,} pairs, {len(own):,} labels, {len(anchors):,} anchors"
+    )
+    batches = (
+        best(lambda: loop_batch(records), rounds),
+        best(lambda: assembled(corpus, chosen), 10 * rounds),
+    )
+    fast = best(lambda: masks(rows_of(batch, chosen), len(batch.pair_head_P)), 10 * rounds)
+    tell("batch", *batches)
+    for name, loops in (("cells", cell_masks), ("lists", loop_masks)):
+        slow = best(lambda loops=loops: loops(loop["labels"]), max(1, rounds // 3))  # type: ignore[misc]
+        tell(f"masks, {name}", slow, fast)
+        tell(f"both, {name}", batches[0] + slow, batches[1] + fast)
+
+
+def tell(name: str, loop: float, ours: float) -> None:
+    print(f"{name:<14}{1000 * loop:>12.1f} ms{1000 * ours:>10.2f} ms{loop / ours:>8.0f}x")
+
+
+def best(work: Callable[[], Any], rounds: int) -> float:
+    """CPU seconds of one call, the least of several."""
+    spent = []
+    for _ in range(rounds):
+        began = time.process_time()
+        work()
+        spent.append(time.process_time() - began)
+    return min(spent)
+
+
+def assembled(corpus: Corpus, chosen: Any) -> tuple[Batch[Any], Index]:
+    batch = corpus.take(chosen)
+    batch = keep(batch, {"P": some_na(batch, NA_PAIRS, Chance(13, 0))})
+    return batch, entity_means(batch.to("cpu"))
+
+
+def rows_of(batch: Batch[Any], chosen: Any) -> LabelRows:
+    micro: Any = SimpleNamespace(batch=batch, document_B=chosen)
+    return label_rows([micro], torch.empty(0))
+
+
+def masks(rows: LabelRows, pairs: int) -> tuple[Tensor, Tensor]:
+    anchors = rows[torch.nonzero(rows.relation_L != 0).flatten()]
+    usable = ~shares_an_entity(anchors, rows)
+    same = anchors.relation_L[:, None] == rows.relation_L[None]
+    holds = relations_of_pairs(rows, pairs)[rows.pair_L][:, anchors.relation_L].T
+    return usable & same & ~same_pair(anchors, rows), usable & ~same & ~holds
+
+
+def record(corpus: Corpus, document: int) -> dict[str, Any]:
+    """A document as lists and dictionaries, as a loader finds it."""
+    batch = corpus.take(np.array([document]))
+    batch = keep(batch, {"P": some_na(batch, NA_PAIRS, Chance(13, 0))})
+    entities: list[list[tuple[int, int]]] = [[] for _ in batch.entity_sequence_E]
+    for start, end, entity in zip(
+        batch.mention_start_M.tolist(),
+        batch.mention_end_M.tolist(),
+        batch.mention_entity_M.tolist(),
+        strict=True,
+    ):
+        entities[entity].append((start, end))
+    labels: list[list[int]] = [[] for _ in batch.pair_head_P]
+    for pair, relation in zip(
+        batch.label_pair_L.tolist(), batch.label_relation_L.tolist(), strict=True
+    ):
+        labels[pair].append(relation)
+    ends = zip(batch.pair_head_P.tolist(), batch.pair_tail_P.tolist(), strict=True)
+    return {
+        "document": document,
+        "pieces": batch.ids_T.tolist(),
+        "entities": entities,
+        "pairs": [(head, tail, own) for (head, tail), own in zip(ends, labels, strict=True)],
+    }
+
+
+def loop_batch(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The loop: padded pieces, and for each pair a dense map to its head and one to its tail."""
+    ids = torch.zeros(len(records), LENGTH, dtype=torch.long)
+    shown = torch.zeros(len(records), LENGTH)
+    heads, tails, owner, labels = [], [], [], []
+    for at, each in enumerate(records):
+        for place, piece in enumerate(each["pieces"]):
+            ids[at, place] = piece
+        shown[at, : len(each["pieces"])] = 1
+        for head, tail, relations in each["pairs"]:
+            for found, entity in ((heads, head), (tails, tail)):
+                row = torch.zeros(LENGTH)
+                mentions = each["entities"][entity]
+                for start, end in mentions:
+                    row[start:end] += 1.0 / len(mentions) / (end - start)
+                found.append(row)
+            held = set(relations)
+            labels += [(each["document"], head, tail, relation, held) for relation in relations]
+            owner.append(at)
+    return {
+        "ids": ids,
+        "shown": shown,
+        "heads": torch.stack(heads),
+        "tails": torch.stack(tails),
+        "owner": torch.tensor(owner),
+        "labels": labels,
+    }
+
+
+def cell_masks(labels: list[Any]) -> tuple[Tensor, Tensor]:
+    """The loop as released loaders have it: cells of dense tensors are set one by one."""
+    anchors = [label for label in labels if label[3] != 0]
+    positive = torch.zeros(len(anchors), len(labels))
+    negative = torch.zeros(len(anchors), len(labels))
+    for a, (document, head, tail, relation, _) in enumerate(anchors):
+        for at, (other, other_head, other_tail, other_relation, held) in enumerate(labels):
+            if other == document and (other_head == head or other_tail == tail):
+                continue
+            if other_relation == relation:
+                positive[a, at] = 1
+            elif relation not in held:
+                negative[a, at] = 1
+    return positive, negative
+
+
+def loop_masks(labels: list[Any]) -> list[tuple[list[int], list[int]]]:
+    """The leanest loop: places of each anchor's positives and negatives, in lists."""
+    found = []
+    for document, head, tail, relation, _ in labels:
+        if relation == 0:
+            continue
+        positive, negative = [], []
+        for at, (other, other_head, other_tail, other_relation, held) in enumerate(labels):
+            if other == document and (other_head == head or other_tail == tail):
+                continue
+            if other_relation == relation:
+                positive.append(at)
+            elif relation not in held:
+                negative.append(at)
+        found.append((positive, negative))
+    return found
+
+
+def require_equal(batch: Batch[Any], index: Index, loop: dict[str, Any], hidden: Tensor) -> None:
+    padded = torch.zeros(len(batch), LENGTH, WIDTH)
+    lengths = batch.lengths_B.tolist()
+    for at, (begin, length) in enumerate(zip(batch.cu_seqlens, lengths, strict=False)):
+        assert loop["ids"][at, :length].tolist() == batch.ids_T[begin : begin + length].tolist()
+        padded[at, :length] = hidden[begin : begin + length]
+    entity = pool(hidden, index)
+    for side, which in (("heads", batch.pair_head_P), ("tails", batch.pair_tail_P)):
+        wanted = torch.einsum("pl,pld->pd", loop[side], padded[loop["owner"]])
+        torch.testing.assert_close(entity[torch.as_tensor(which)], wanted, rtol=1e-4, atol=1e-5)
+
+
+if __name__ == "__main__":
+    main()
