@@ -87,7 +87,8 @@ def compare(corpus: Corpus, documents: int, rounds: int) -> None:
     """Hold both ways against each other, then time them."""
     chosen = np.random.default_rng(0).permutation(len(corpus))[:documents]
     records = [record(corpus, int(d)) for d in chosen]
-    batch, index = assembled(corpus, chosen)
+    kept = drawn(corpus, chosen)
+    batch, index = assembled(corpus, chosen, kept)
     loop = loop_batch(records)
     hidden = torch.randn(batch.pieces, WIDTH)
     require_equal(batch, index, loop, hidden)
@@ -103,7 +104,7 @@ def compare(corpus: Corpus, documents: int, rounds: int) -> None:
     )
     batches = (
         best(lambda: loop_batch(records), rounds),
-        best(lambda: assembled(corpus, chosen), 10 * rounds),
+        best(lambda: assembled(corpus, chosen, kept), 10 * rounds),
     )
     fast = best(lambda: masks(rows_of(batch, chosen), len(batch.pair_head_P)), 10 * rounds)
     tell("batch", *batches)
@@ -127,9 +128,13 @@ def best(work: Callable[[], Any], rounds: int) -> float:
     return min(spent)
 
 
-def assembled(corpus: Corpus, chosen: Any) -> tuple[Batch[Any], Index]:
-    batch = corpus.take(chosen)
-    batch = keep(batch, {"P": some_na(batch, NA_PAIRS, Chance(13, 0))})
+def drawn(corpus: Corpus, chosen: Any) -> Any:
+    """Which pairs stay: drawn once, for both ways."""
+    return some_na(corpus.take(chosen), NA_PAIRS, Chance(13, 0))
+
+
+def assembled(corpus: Corpus, chosen: Any, kept: Any) -> tuple[Batch[Any], Index]:
+    batch = keep(corpus.take(chosen), {"P": kept})
     return batch, entity_means(batch.to("cpu"))
 
 
@@ -149,7 +154,7 @@ def masks(rows: LabelRows, pairs: int) -> tuple[Tensor, Tensor]:
 def record(corpus: Corpus, document: int) -> dict[str, Any]:
     """A document as lists and dictionaries, as a loader finds it."""
     batch = corpus.take(np.array([document]))
-    batch = keep(batch, {"P": some_na(batch, NA_PAIRS, Chance(13, 0))})
+    batch = keep(batch, {"P": drawn(corpus, np.array([document]))})
     entities: list[list[tuple[int, int]]] = [[] for _ in batch.entity_sequence_E]
     for start, end, entity in zip(
         batch.mention_start_M.tolist(),

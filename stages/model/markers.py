@@ -54,7 +54,8 @@ class Markers:
         blank: What takes the place of a mention.
         head_types, tail_types: What takes the place of a mention of a type, (TYPES,).
         entity_starts, entity_ends: Markers around mentions of one entity, (ENTITIES,).
-        special: All ids that no text gives, sorted: none of these is drawn as a random piece.
+        special: All ids that no text gives, sorted.
+        ordinary: All others, sorted: what a random piece is drawn from.
         vocabulary: Number of ids.
     """
 
@@ -71,6 +72,7 @@ class Markers:
     entity_starts: Ints
     entity_ends: Ints
     special: Ints
+    ordinary: Ints
     vocabulary: int
 
 
@@ -186,6 +188,7 @@ def markers_of(tokenizer: PreTrainedTokenizerBase) -> Markers:
         entity_starts=numbered("[ENTITY-{}]", ENTITIES),
         entity_ends=numbered("[/ENTITY-{}]", ENTITIES),
         special=np.array(sorted(special)),
+        ordinary=np.setdiff1d(np.arange(len(tokenizer)), np.array(sorted(special))),
         vocabulary=len(tokenizer),
     )
 

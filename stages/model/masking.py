@@ -43,8 +43,8 @@ def mask(
     hidden_T = free_T & (chance.uniform("mask", key_T, place_T) < share)
     key_N, place_N = key_T[hidden_T], place_T[hidden_T]
     kind_N = chance.uniform("mask/kind", key_N, place_N)
-    ordinary = np.setdiff1d(np.arange(markers.vocabulary), markers.special)
-    random_N = ordinary[chance.below(len(ordinary), "mask/piece", key_N, place_N)]
+    drawn_N = chance.below(len(markers.ordinary), "mask/piece", key_N, place_N)
+    random_N = markers.ordinary[drawn_N]
     own_N = batch.ids_T[hidden_T]
     shown_N = np.where(kind_N < MASKED + RANDOM, random_N, own_N)
     ids_T = batch.ids_T.copy()
