@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -24,6 +25,8 @@ NO_LABEL = -100
 """Target of a piece that is not to be predicted."""
 NA = 0
 """Id of "no relation"; a relation's id is never 0."""
+HOST = ("longest", "mention_pieces", "marked")
+"""What a batch of tensors knows without asking their device."""
 
 
 def column(axis: str, points_at: str = "", optional: bool = False) -> Any:
@@ -103,10 +106,20 @@ class Batch(Generic[A]):
         """Pieces of each sequence."""
         return self.cu_seqlens[1:] - self.cu_seqlens[:-1]  # type: ignore[index, no-any-return]
 
-    @property
+    @cached_property
     def longest(self) -> int:
         """Pieces of the longest sequence."""
         return int(self.lengths_B.max()) if len(self) else 0  # type: ignore[attr-defined]
+
+    @cached_property
+    def mention_pieces(self) -> int:
+        """Pieces of all mentions together."""
+        return int((self.mention_end_M - self.mention_start_M).sum())  # type: ignore[operator]
+
+    @cached_property
+    def marked(self) -> bool:
+        """Whether every mention has a start marker."""
+        return bool((self.mention_marker_M >= 0).all())  # type: ignore[operator]
 
     def columns(self) -> Iterator[tuple[str, Mapping[str, str], A]]:
         """Yield name, declaration and values of each column that is there."""
@@ -127,7 +140,11 @@ class Batch(Generic[A]):
             for name, _, values in self.columns()
         }
         bounds = torch.as_tensor(self.cu_seqlens).to(device, torch.int32)
-        return Batch(cu_seqlens=bounds, **moved)
+        made: Batch[torch.Tensor] = Batch(cu_seqlens=bounds, **moved)
+        # Known here, these need not be asked of a GPU, which would have to finish its work first.
+        for name in HOST:
+            made.__dict__[name] = getattr(self, name)
+        return made
 
 
 def as_torch(values: Any) -> Any:

@@ -36,15 +36,21 @@ class Card:
     scores: Mapping[str, float] = field(default_factory=dict)
     licences: Sequence[str] = ()
 
-    def text(self) -> str:
-        """Return the card as Markdown, with the header that the hub reads."""
-        head = ["---", "library_name: transformers", "tags: [relation-extraction, relmill]", "---"]
+    def text(self, own: bool = True) -> str:
+        """Return the card as Markdown, with the header that the hub reads.
+
+        Args:
+            own: Whether transformers loads it by itself.
+        """
+        library = ["library_name: transformers"] if own else []
+        head = ["---", *library, "tags: [relation-extraction, relmill]", "---"]
+        use = USE if own else "It is loaded with `stages.model.encoder.load_encoder`."
         parts = [
             "\n".join(head),
             f"# {self.name}",
             f"An encoder for relation extraction, made with relmill. It started from {self.start}.",
             "Head and tail of a pair stand between `[E1]` `[/E1]` and `[E2]` `[/E2]`; the states of"
-            f" the two start markers, side by side, stand for their relation.\n\n{USE}",
+            f" the two start markers, side by side, stand for their relation.\n\n{use}",
             section("Data", [f"- {line}" for line in (*self.data, *self.licences)], "Not stated."),
             section("Evaluation", scored(self.scores), "It was not evaluated on any task."),
             section("Made from", [f"- {t}: `{f}`" for t, f in self.fingerprints.items()], "-"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -179,12 +180,13 @@ class TransformerEncoder(Encoder):
 
     def _packed(self, batch: Batch[Tensor]) -> Tensor:
         place_T, sequence_T = places(batch)
-        with packed.sequences(batch.cu_seqlens, batch.longest, sequence_T) as reached:
-            found = self.base(
-                input_ids=batch.ids_T.unsqueeze(0),
-                position_ids=(place_T + self._offset).unsqueeze(0),
-            )
-        if not reached.calls:
+        sequences = packed.Sequences(batch.cu_seqlens, batch.longest, sequence_T)
+        found = self.base(
+            input_ids=batch.ids_T.unsqueeze(0),
+            position_ids=(place_T + self._offset).unsqueeze(0),
+            sequences=sequences,
+        )
+        if not sequences.calls:
             raise StageError(
                 f"{type(self.base).__name__} does not let its attention be replaced",
                 mend="Take attention = padded",
@@ -248,7 +250,7 @@ class TransformerEncoder(Encoder):
 
     def checkpoint(self) -> None:
         """Keep the input of each layer alone, and compute the rest again on the way back."""
-        self.model.gradient_checkpointing_enable({"use_reentrant": False})
+        self.model.activation_checkpointing_enable({"use_reentrant": False})
 
     def save(self, folder: Path, card: Card) -> None:
         """Write a plain Hugging Face folder: config, safetensors, tokenizer with its markers."""
@@ -280,8 +282,18 @@ def position_offset(model: PreTrainedModel) -> int:
 
 
 def use_packed(model: PreTrainedModel) -> None:
-    """Have a model attend within packed sequences."""
+    """Have a model attend within packed sequences.
+
+    Raises:
+        ConfigError: If this torch has no kernel for it.
+    """
     from transformers import AttentionInterface, AttentionMaskInterface
+
+    if find_spec("torch.nn.attention.varlen") is None:
+        raise ConfigError(
+            f"torch {torch.__version__} has no attention over packed sequences",
+            mend="Install a newer torch, or take attention = padded",
+        )
 
     AttentionInterface.register(packed.NAME, packed.attend)
     # Sequences are told apart by the attention itself: transformers needs to make no mask.
@@ -292,14 +304,20 @@ def use_packed(model: PreTrainedModel) -> None:
 
 def load_encoder(
     name: str | Path, *, revision: str | None = None, attention: Attention = "padded"
-) -> TransformerEncoder:
+) -> Encoder:
     """Return a pre-trained encoder with markers, of a local folder or of a hub id.
+
+    A CNN or LSTM of stages/model/baselines.py comes back from its folder likewise.
 
     Raises:
         ConfigError: If there is none, or it is no encoder of one text.
     """
     from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM
 
+    from stages.model.baselines import is_baseline, load_baseline
+
+    if is_baseline(Path(name)):
+        return load_baseline(Path(name))
     tokenizer = load_tokenizer(name, revision)
     try:
         config = AutoConfig.from_pretrained(str(name), revision=revision)

@@ -41,14 +41,18 @@ def pool(hidden_TD: Tensor, index: Index) -> Tensor:
     return sums_ND.index_add(0, index.row_K, terms_KD).to(hidden_TD.dtype)
 
 
-def span_means(start_N: Tensor, end_N: Tensor) -> Index:
+def span_means(start_N: Tensor, end_N: Tensor, pieces: int | None = None) -> Index:
     """Return the index of the mean over the pieces `[start, end)` of each span.
+
+    Args:
+        pieces: Pieces of all spans together; a GPU need not be asked where it is known.
 
     Shape:
         start_N, end_N: (N,), end above start.
     """
     length_N = end_N - start_N
-    row_K = torch.repeat_interleave(torch.arange(len(start_N), device=start_N.device), length_N)
+    spans = torch.arange(len(start_N), device=start_N.device)
+    row_K = torch.repeat_interleave(spans, length_N, output_size=pieces)
     before_N = length_N.cumsum(0) - length_N
     token_K = torch.arange(len(row_K), device=row_K.device) + (start_N - before_N)[row_K]
     return Index(token_K, row_K, 1.0 / length_N[row_K], len(start_N))
@@ -56,7 +60,7 @@ def span_means(start_N: Tensor, end_N: Tensor) -> Index:
 
 def mention_means(batch: Batch[Tensor]) -> Index:
     """Return the index of the mean over the pieces of each mention."""
-    return span_means(batch.mention_start_M, batch.mention_end_M)
+    return span_means(batch.mention_start_M, batch.mention_end_M, batch.mention_pieces)
 
 
 def entity_means(batch: Batch[Tensor]) -> Index:
@@ -66,7 +70,7 @@ def entity_means(batch: Batch[Tensor]) -> Index:
     """
     token_K, mention_K, weight_K, _ = mention_means(batch)
     entities = len(batch.entity_sequence_E)
-    share_E = 1.0 / torch.bincount(batch.mention_entity_M, minlength=entities)
+    share_E = shares(batch.mention_entity_M, entities)
     row_K = batch.mention_entity_M[mention_K]
     return Index(token_K, row_K, weight_K * share_E[row_K], entities)
 
@@ -79,10 +83,10 @@ def start_markers(batch: Batch[Tensor]) -> Index:
     Raises:
         ValueError: If a mention has no marker: see `mark` and `mark_entities`.
     """
-    if (batch.mention_marker_M < 0).any():
+    if not batch.marked:
         raise ValueError("a mention has no start marker: put markers in before encoding")
     entities = len(batch.entity_sequence_E)
-    share_E = 1.0 / torch.bincount(batch.mention_entity_M, minlength=entities)
+    share_E = shares(batch.mention_entity_M, entities)
     return Index(
         batch.mention_marker_M, batch.mention_entity_M, share_E[batch.mention_entity_M], entities
     )
@@ -93,3 +97,15 @@ def first_pieces(batch: Batch[Tensor]) -> Index:
     first_B = batch.cu_seqlens[:-1].long()
     rows = torch.arange(len(first_B), device=first_B.device)
     return Index(first_B, rows, torch.ones_like(rows, dtype=torch.float32), len(first_B))
+
+
+def shares(row_N: Tensor, rows: int) -> Tensor:
+    """Return for each row one over how often it occurs; 1 for one that does not.
+
+    Shape:
+        row_N: (N,). Result: (rows,), fp32.
+    """
+    # Not bincount, which asks a GPU for the highest number.
+    ones_N = torch.ones_like(row_N, dtype=torch.float32)
+    count = torch.zeros(rows, device=row_N.device).index_add(0, row_N, ones_N)
+    return 1.0 / count.clamp(min=1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ def test_joined_batches_are_one_batch_of_all(seed: int, order: list[int], cut: i
 
 def test_batches_with_different_columns_are_not_joined() -> None:
     batch = corpus(1).take(np.arange(2))
-    masked = Batch(**{**vars(batch), "token_label_T": batch.ids_T})
+    masked = replace(batch, token_label_T=batch.ids_T)
     with pytest.raises(ValueError, match="different columns"):
         joined([batch, masked])
 

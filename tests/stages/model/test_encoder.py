@@ -172,3 +172,27 @@ def test_an_encoder_that_is_not_there_is_named(tmp_path: Path) -> None:
     bert_folder(tmp_path, 0)
     with pytest.raises(ConfigError, match="there is no encoder"):
         load_encoder(tmp_path)
+
+
+def test_a_batch_of_tensors_knows_its_sizes_without_asking_their_device() -> None:
+    plain = corpus(4).take(np.arange(6))
+    moved = plain.to("meta")
+    assert moved.longest == plain.lengths_B.max()
+    assert moved.mention_pieces == (plain.mention_end_M - plain.mention_start_M).sum()
+    assert not moved.marked
+
+
+@pytest.mark.parametrize("attention", ["padded", "packed"])
+def test_checkpointed_layers_have_the_same_gradients(attention: str) -> None:
+    whole, gradients = batch(), []
+    for checkpointed in (False, True):
+        made = small(attention).train()
+        for module in made.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        if checkpointed:
+            made.checkpoint()
+        made.encode(whole).pair_P2D().pow(2).mean().backward()
+        gradients.append([p.grad for p in made.base.parameters() if p.grad is not None])
+    for plain, again in zip(*gradients, strict=True):
+        torch.testing.assert_close(again, plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -66,12 +67,10 @@ def test_markers_between_touching_mentions_close_before_they_open() -> None:
     found, _ = pairs_in_sentences(made, 64, labelled=False)
     batch = made.take_examples(found[np.array([0])])
     begin = int(batch.mention_start_M.min())
-    touching = Batch(
-        **{
-            **vars(batch),
-            "mention_start_M": np.array([begin + 1, begin]),
-            "mention_end_M": np.array([begin + 2, begin + 1]),
-        }
+    touching = replace(
+        batch,
+        mention_start_M=np.array([begin + 1, begin]),
+        mention_end_M=np.array([begin + 2, begin + 1]),
     )
     special = markers()
     ids = mark(touching, special).ids_T[begin : begin + 6].tolist()
@@ -225,7 +224,7 @@ def test_a_type_without_a_marker_is_refused() -> None:
     batch = examples(4)
     types = np.full(size(batch, "E"), 50)
     with pytest.raises(ValueError, match="50 type markers"):
-        input_format(Batch(**{**vars(batch), "entity_type_E": types}), markers(), "C+T")
+        input_format(replace(batch, entity_type_E=types), markers(), "C+T")
 
 
 @given(SEEDS, st.integers(10, 60))
