@@ -9,18 +9,21 @@ from typing import Any
 
 from pipeline.processes import Launch
 from stages.align import ALIGN
-from stages.base import Every, Read, Stage, StageConfig, selected, table_of
+from stages.base import Every, Read, Stage, StageConfig, WhereWritten, selected, table_of
+from stages.count_relations import COUNT_RELATIONS
 from stages.evaluate import EVALUATE
 from stages.featurize import FEATURIZE
 from stages.fetch import FETCH
 from stages.fetch_benchmarks import FETCH_BENCHMARKS
 from stages.finetune import FINETUNE
+from stages.hold_out import HOLD_OUT
 from stages.import_annotated import IMPORT_ANNOTATED
 from stages.index_aliases import INDEX_ALIASES
 from stages.link import LINK
 from stages.parse_wikidata import PARSE_WIKIDATA
 from stages.parse_wikipedia import PARSE_WIKIPEDIA
 from stages.pretrain import PRETRAIN
+from stages.protect import PROTECT
 from stages.recognize import RECOGNIZE
 from stages.report import REPORT
 from stages.segment import SEGMENT
@@ -41,6 +44,9 @@ DAG: tuple[Stage, ...] = (
     SEGMENT,
     LINK,
     ALIGN,
+    COUNT_RELATIONS,
+    PROTECT,
+    HOLD_OUT,
     TRAIN_TOKENIZER,
     FEATURIZE,
     PRETRAIN,
@@ -118,8 +124,8 @@ def writers(table: Table, nodes: Iterable[Node]) -> list[Node]:
 
 
 def unwritten(child: Node, nodes: Sequence[Node]) -> list[str]:
-    """Return the tables that a node reads and none of `nodes` writes."""
-    tables = (table_of(read) for read in child.reads)
+    """Return the tables that a node cannot do without and none of `nodes` writes."""
+    tables = (table_of(read) for read in child.reads if not isinstance(read, WhereWritten))
     return [table.name for table in tables if not writers(table, nodes)]
 
 
@@ -134,6 +140,8 @@ def sources(child: Node, nodes: Sequence[Node]) -> list[tuple[Read, Node]]:
     found: list[tuple[Read, Node]] = []
     for read in child.reads:
         written = writers(table_of(read), nodes)
+        if isinstance(read, WhereWritten) and not written:
+            continue
         chosen = written if isinstance(read, Every) else [choice(child, table_of(read), written)]
         found += [(read, node) for node in chosen]
     return found

@@ -115,7 +115,19 @@ def every(table: Table) -> Every:
     return Every(table)
 
 
-Read: TypeAlias = Table | Selection | Whole | Every
+@dataclass(frozen=True)
+class WhereWritten:
+    """A table that is read in full in recipes that have a stage that writes it."""
+
+    table: Table
+
+
+def where_written(table: Table) -> WhereWritten:
+    """Say that the stage reads all of `table`, and does without it where nothing writes it."""
+    return WhereWritten(table)
+
+
+Read: TypeAlias = Table | Selection | Whole | Every | WhereWritten
 
 
 @dataclass(frozen=True)
@@ -267,6 +279,10 @@ class Inputs:
     def narrow(self, left: Callable[[str, InputTable], InputTable]) -> None:
         """Put something else in the place of each input: what the engine leaves of it."""
         self._tables = {name: left(name, given) for name, given in self._tables.items()}
+
+    def has(self, table: Table) -> bool:
+        """Whether there is an input that the stage can do without."""
+        return table.name in self._tables
 
     def rows(self, table: Table) -> pa.Table:
         """Return the rows of an input: of this shard, or all of a table that is read whole."""

@@ -475,6 +475,88 @@ TUPLE_STATEMENTS = Table(
     ),
 )
 
+RELATION_COUNTS = Table(
+    "relation_counts",
+    "relation that is a label of some tuple",
+    "whole",
+    ("pid",),
+    (
+        Column("pid", TEXT, "the relation"),
+        Column("tuples", ID, "tuples with this label, held-out ones too"),
+        Column("documents", ID, "documents that these stand in"),
+        Column("pages", ID, "pages that these stand in"),
+        Column(
+            "keep_upto",
+            ID,
+            "largest number that a tuple may have drawn; null for any",
+            nullable=True,
+        ),
+    ),
+)
+
+PROTECTED_SPLITS = Table(
+    "protected_splits",
+    "split of a benchmark that is protected",
+    "whole",
+    ("ordinal",),
+    (
+        Column("ordinal", ORDINAL, "number of the split in the lookups beside"),
+        Column("benchmark", TEXT, "name of the benchmark in the recipe"),
+        Column("split", TEXT, "train, dev or test"),
+        Column("protect", texts(), "pair, page, text: what is held out; empty for nothing"),
+        Column("documents", ID, "documents of the split"),
+        Column("pairs", ID, "pairs that it asks about, counted in each document"),
+        Column("titles", ID, "titles that are protected"),
+        Column("passages", ID, "stretches of text that are protected"),
+    ),
+)
+
+REASONS = pa.list_(
+    pa.field(
+        "item",
+        pa.struct(
+            [
+                pa.field("benchmark", TEXT, nullable=False),
+                pa.field("split", TEXT, nullable=False),
+                pa.field("protect", TEXT, nullable=False),
+            ]
+        ),
+        nullable=False,
+    )
+)
+VERDICT = "train; held_out: a benchmark is protected from it"
+
+SPLITS = Table(
+    "splits",
+    "tuple: whether it may be trained on",
+    "page",
+    ("page_id", "document_id", "head_entity", "tail_entity"),
+    (
+        Column("tuple_id", TEXT, "the tuple"),
+        PAGE_ID,
+        Column("document_id", TEXT, "document that it stands in"),
+        Column("head_entity", ORDINAL, "entity of the document that is the head"),
+        Column("tail_entity", ORDINAL, "entity of the document that is the tail"),
+        Column("verdict", TEXT, f"{VERDICT}; sampled_out: one too many of its relations"),
+        Column("reasons", REASONS, "for which splits, and by pair, page or text"),
+    ),
+)
+
+DOCUMENT_SPLITS = Table(
+    "document_splits",
+    "document: whether its text may be trained on",
+    "page",
+    ("page_id", "char_start", "char_end"),
+    (
+        Column("document_id", TEXT, "the document"),
+        PAGE_ID,
+        START,
+        END,
+        Column("verdict", TEXT, VERDICT),
+        Column("reasons", REASONS, "for which splits, and by page or text"),
+    ),
+)
+
 ANNOTATIONS = Table(
     "annotations",
     "document of an imported corpus: what its file says beyond the other tables",
@@ -704,6 +786,10 @@ TABLES: dict[str, Table] = {
         ENTITIES,
         TUPLES,
         TUPLE_STATEMENTS,
+        RELATION_COUNTS,
+        PROTECTED_SPLITS,
+        SPLITS,
+        DOCUMENT_SPLITS,
         ANNOTATIONS,
         WORD_PIECES,
         FEATURES,

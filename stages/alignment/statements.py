@@ -92,7 +92,8 @@ class Hits:
     @property
     def sound(self) -> npt.NDArray[np.bool_]:
         """Which of them are not deprecated."""
-        return self.values["rank"] != DEPRECATED
+        sound: npt.NDArray[np.bool_] = self.values["rank"] != DEPRECATED
+        return sound
 
 
 class Statements:
@@ -134,10 +135,8 @@ class Statements:
         values = {c: np.concatenate([p[c] for p in found]) for c in COLUMNS}
         pairs = pair_keys(columns["head"], columns["tail"])
         order = np.lexsort((pair_keys(values["pid"], values["statement"]), pairs))
-        return Hits(
-            *(column[order] for column in columns.values()),
-            values={name: column[order] for name, column in values.items()},
-        )
+        head, tail, item = (columns[name][order] for name in ("head", "tail", "item"))
+        return Hits(head, tail, item, {name: column[order] for name, column in values.items()})
 
     def times(self, item: int, place: int) -> Times:
         """Return the times of a statement.
@@ -235,10 +234,11 @@ def _stretches(counts: Places, capacity: int) -> Places:
     """Return where to cut a row of counts so that what lies between sums to about `capacity`."""
     done = np.cumsum(counts) // capacity
     cuts = np.flatnonzero(np.diff(done)) + 1
-    return np.concatenate([[0], cuts, [len(counts)]])
+    return np.array([0, *cuts.tolist(), len(counts)], np.int64)
 
 
 def spread(starts: Places, counts: Places) -> Places:
     """Return the places `start, start + 1, ...` of ranges, one range behind the other."""
     before = np.cumsum(counts) - counts
-    return np.arange(counts.sum()) + np.repeat(starts - before, counts)
+    places: Places = np.arange(counts.sum()) + np.repeat(starts - before, counts)
+    return places

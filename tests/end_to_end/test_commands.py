@@ -31,6 +31,8 @@ from tests.end_to_end.kit import (
 )
 
 SHORT = ["--set", "segment.min_words=60"]
+AFTER = ("segment", "align", "count_relations", "hold_out")
+"""The steps that SHORT makes anew."""
 COUNTS = "SELECT count(*) AS n, min(page_id) AS first FROM pages"
 
 
@@ -82,7 +84,7 @@ def test_plan_of_a_fresh_warehouse_says_what_was_never_made_and_makes_nothing(
 
 def test_plan_as_json_names_steps_shards_and_fingerprints(made: Made) -> None:
     plan = json.loads(done("plan", "tiny", *SHORT, "--json", "--root", made.root))
-    assert plan["stale"] == ["segment", "align"]
+    assert plan["stale"] == list(AFTER)
     steps = {step["stage"]: step for step in plan["steps"]}
     assert list(steps) == list(STAGES)
     assert steps["segment"]["todo"] == [0, 1, 2, 3]
@@ -383,7 +385,7 @@ def test_prune_shows_first_and_takes_only_what_neither_tag_nor_run_holds(
     done("tag", "--remove", "first", "--root", root)
     dry = done("prune", *options)
     doomed = set(dry.splitlines()[:-1])
-    assert {name.split("/")[0] for name in doomed} == {"segment", "align"}
+    assert {name.split("/")[0] for name in doomed} == set(AFTER)
     assert "run again with --yes" in dry
     assert artifacts_in(root) == before
     done("prune", *options, "--yes")
@@ -453,7 +455,7 @@ def test_the_catalog_opens_in_any_duckdb_with_a_schema_a_recipe_and_tag(two: Pat
         assert counts is not None
         assert counts[0] > counts[1] > 0
         stages = catalog.execute("SELECT stage, count(*) FROM manifests GROUP BY 1").fetchall()
-        assert dict(stages) == dict.fromkeys(STAGES, 1) | {"segment": 2, "align": 2}
+        assert dict(stages) == dict.fromkeys(STAGES, 1) | dict.fromkeys(AFTER, 2)
         row = catalog.execute(
             "SELECT config->>'min_words', len(records) FROM manifests WHERE stage = 'segment' "
             "ORDER BY made_at LIMIT 1"

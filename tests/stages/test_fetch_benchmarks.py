@@ -133,7 +133,6 @@ def test_files_that_a_recipe_gives_stand_in_the_place_of_the_known_ones(lines: P
 @pytest.mark.parametrize(
     ("benchmarks", "message"),
     [
-        ({}, "names no benchmark"),
         ({"mine": {"files": {"dev": "x"}}}, "mine has no format.*tacred"),
         ({"tacred": {}}, "tacred names no file.*LDC2018T24.*files.train=PATH"),
     ],
