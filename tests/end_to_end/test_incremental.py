@@ -18,6 +18,8 @@ from storage.warehouse import Warehouse, read_part
 from tests.end_to_end.kit import copied, done, make, parts_of, plan_of
 
 STAGES = ("recognize", "segment")
+BLANK = "recognize.model=blank"
+"""A model that stays the same: one that is trained on the dump changes with it."""
 
 
 def as_made(root: Path, run: RunRecord) -> Manifest:
@@ -33,7 +35,7 @@ def newer(world: SampleWorld, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 @pytest.fixture(scope="module")
 def settings(newer: tuple[Path, Changes], world: SampleWorld) -> list[str]:
-    return [f"fetch.wikipedia={newer[0]}", f"fetch.wikidata={world.wikidata}"]
+    return [f"fetch.wikipedia={newer[0]}", f"fetch.wikidata={world.wikidata}", BLANK]
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +109,7 @@ def test_a_third_dump_carries_over_what_was_carried_over(
     root = copied(rebuilt, tmp_path / "warehouse")
     third = tmp_path / "third.xml.bz2"
     changes = second_dump(Path(settings[0].partition("=")[2]), third, seed=14)
-    again = [f"fetch.wikipedia={third}", settings[1]]
+    again = [f"fetch.wikipedia={third}", *settings[1:]]
     manifest = as_made(root, make(root, *again, to="segment"))
     assert manifest.pages()[0] == changes.edited + changes.added
     other = tmp_path / "other"
