@@ -62,13 +62,14 @@ def featurize(config: FeaturizeConfig, inputs: Inputs) -> Iterator[Rows]:
     Drops: "no_entities" (documents), "no_pieces" and "behind_max_pieces" (mentions), "entity_lost"
     (tuples whose head or tail has lost its last mention).
     """
-    from stages.model.markers import load_tokenizer
+    from stages.model.markers import load_tokenizer, tokenizer_digest
     from stages.model.pieces import in_pieces
 
     name: str | Path = config.tokenizer
     if config.tokenizer == SCRATCH:
         name = inputs.files(WORD_PIECES)["tokenizer.json"].parent
     tokenizer = load_tokenizer(name, config.revision)
+    digest = tokenizer_digest(tokenizer)
     for chunk in chunks(inputs):
         found = in_pieces(
             tokenizer,
@@ -79,7 +80,7 @@ def featurize(config: FeaturizeConfig, inputs: Inputs) -> Iterator[Rows]:
             config.max_pieces,
         )
         chunk.tell(found, inputs)
-        yield FEATURES, chunk.features(found, inputs)
+        yield FEATURES, chunk.features(found, digest, inputs)
         inputs.report(f"in word pieces: {chunk.end:,} documents")
 
 
@@ -223,12 +224,12 @@ class Chunk:
                 for at in document.tolist():
                     inputs.drop(reason, self._documents["document_id"][at].as_py())
 
-    def features(self, found: InPieces, inputs: Inputs) -> pa.RecordBatch:
-        """Return the rows of `features`."""
+    def features(self, found: InPieces, digest: str, inputs: Inputs) -> pa.RecordBatch:
+        """Return the rows of `features`; the digest is the tokenizer's."""
         columns = {
             "document_id": self._documents["document_id"].combine_chunks(),
             "page_id": self._documents["page_id"].combine_chunks(),
-            "split": pa.array(["train"] * len(self._documents), pa.string()),
+            "tokenizer": pa.array([digest] * len(self._documents), pa.string()),
             "pieces": listed("pieces", found.piece.bounds, *found.piece.columns.values()),
             "sentences": listed("sentences", found.sentence.bounds, *columns_of(found.sentence)),
             "mentions": listed("mentions", found.mention.bounds, *columns_of(found.mention)),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from stages.base import Inputs, Read, Rows, Stage, StageConfig, runtime, select
+from stages.base import Inputs, Read, Rows, Stage, StageConfig, runtime
 from stages.objectives import Config as ObjectiveConfig
 from storage.errors import ConfigError
 from storage.fingerprint import file_digest, fingerprint
@@ -30,7 +30,6 @@ class PretrainConfig(StageConfig):
     began: what a task compares pre-training with.
     """
 
-    features: str | None = select(FEATURES, "which of several featurize steps cuts the texts")
     encoder: str = Field(
         SCRATCH,
         min_length=1,
@@ -96,6 +95,7 @@ def pretrain(config: PretrainConfig, inputs: Inputs) -> Iterator[Rows]:
     inputs.require_world(accelerator.num_processes)
     encoder = make_encoder(config, inputs).to(accelerator.device)
     if config.steps:
+        require_same_tokenizer(encoder, inputs)
         with accelerator.main_process_first():
             path = packed_corpus(inputs)
         train_on(path, encoder, config, inputs, accelerator)
@@ -126,6 +126,22 @@ def make_encoder(config: PretrainConfig, inputs: Inputs) -> Encoder:
     if config.recompute:
         encoder.checkpoint()
     return encoder
+
+
+def require_same_tokenizer(encoder: Encoder, inputs: Inputs) -> None:
+    """Check that the features were cut by the encoder's own tokenizer.
+
+    Raises:
+        ConfigError: If not: every id would name another piece.
+    """
+    from stages.model.markers import tokenizer_digest
+
+    own = tokenizer_digest(encoder.tokenizer)
+    if any(digest != own for digest in inputs.rows(FEATURES)["tokenizer"].unique().to_pylist()):
+        raise ConfigError(
+            "the features were cut by another tokenizer than the encoder's",
+            mend="Set featurize.tokenizer and pretrain.encoder to the same encoder",
+        )
 
 
 def packed_corpus(inputs: Inputs) -> Path:

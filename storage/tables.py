@@ -690,7 +690,7 @@ FEATURES = Table(
     (
         Column("document_id", TEXT, "document that it is made from"),
         PAGE_ID,
-        Column("split", TEXT, "part of the corpus: train, or what hold_out keeps from training"),
+        Column("tokenizer", TEXT, "digest of how its tokenizer cuts text and numbers pieces"),
         Column(
             "pieces",
             _list(("id", pa.int32()), ("word", pa.bool_())),

@@ -103,19 +103,26 @@ def load_tokenizer(name: str | Path, revision: str | None = None) -> PreTrainedT
 
 
 def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Return 16 hex digits for how a tokenizer cuts text; markers do not count."""
+    """Return 16 hex digits for how a tokenizer cuts text and numbers its pieces.
+
+    Markers, and the unused pieces that they take the place of, do not count.
+    """
     state = backend_state(tokenizer)
-    state.pop("added_tokens")
+    vocabulary = state["model"]["vocab"]
+    if isinstance(vocabulary, dict):
+        vocabulary = [piece for piece, _ in sorted(vocabulary.items(), key=lambda each: each[1])]
+    known = set(NAMES)
+    pieces = ["" if is_spare(piece, known) else piece for piece in vocabulary]
+    while pieces and pieces[-1] == "":
+        pieces.pop()
     return fingerprint(
-        {name: state[name] for name in ("normalizer", "pre_tokenizer")}
-        | {
-            "vocabulary": [
-                p for p, _ in sorted(state["model"]["vocab"].items(), key=lambda x: x[1])
-            ]
-            if isinstance(state["model"]["vocab"], dict)
-            else state["model"]["vocab"]
-        }
+        {name: state[name] for name in ("normalizer", "pre_tokenizer")} | {"pieces": pieces}
     )
+
+
+def is_spare(piece: object, known: set[str]) -> bool:
+    """Whether a piece of a vocabulary is a marker or unused."""
+    return isinstance(piece, str) and (piece in known or UNUSED.fullmatch(piece) is not None)
 
 
 def backend_state(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:

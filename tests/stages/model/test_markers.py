@@ -115,3 +115,11 @@ def test_the_digest_tells_tokenizers_apart_by_how_they_cut(tmp_path: Path) -> No
     same = load_tokenizer(bert_folder(tmp_path / "b", 5))
     other = load_tokenizer(bert_folder(tmp_path / "c", 6))
     assert tokenizer_digest(plain) == tokenizer_digest(same) != tokenizer_digest(other)
+
+
+@pytest.mark.parametrize("unused", [0, 3, 400])
+def test_markers_do_not_change_how_a_tokenizer_is_known(tmp_path: Path, unused: int) -> None:
+    tokenizer = load_tokenizer(bert_folder(tmp_path / "a", unused))
+    before = tokenizer_digest(tokenizer)
+    assert tokenizer_digest(add_markers(tokenizer)) == before
+    assert tokenizer_digest(load_tokenizer(bert_folder(tmp_path / "b", unused))) == before
