@@ -17,12 +17,15 @@ from pydantic import Field
 from stages.base import Inputs, Read, Rows, Stage, StageConfig
 from storage.errors import ConfigError
 from storage.fingerprint import file_digest, fingerprint
+from storage.table import Table
 from storage.tables import (
+    DOCUMENT_SPLITS,
     DOCUMENTS,
     ENTITIES,
     FEATURES,
     PAGES,
     SENTENCES,
+    SPLITS,
     TUPLES,
     WORD_PIECES,
 )
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 SCRATCH = "scratch"
+TRAIN = "train"
 HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
 TOKENIZER_FILES = ("token*.json", "special_tokens_map.json", "vocab*", "merges.txt", "*.model")
 DOCUMENTS_AT_ONCE = 500
@@ -59,8 +63,9 @@ class FeaturizeConfig(StageConfig):
 def featurize(config: FeaturizeConfig, inputs: Inputs) -> Iterator[Rows]:
     """Yield one `features` row per document that has an entity.
 
-    Drops: "no_entities" (documents), "no_pieces" and "behind_max_pieces" (mentions), "entity_lost"
-    (tuples whose head or tail has lost its last mention).
+    Drops: "held_out_document", "held_out_tuple", "sampled_out_tuple" (by hold_out; "unknown_..."
+    where it says nothing), "no_entities" (documents), "no_pieces" and "behind_max_pieces"
+    (mentions), "entity_lost" (tuples whose head or tail has lost its last mention).
     """
     from stages.model.markers import load_tokenizer, tokenizer_digest
     from stages.model.pieces import in_pieces
@@ -87,11 +92,13 @@ def featurize(config: FeaturizeConfig, inputs: Inputs) -> Iterator[Rows]:
 def chunks(inputs: Inputs) -> Iterator[Chunk]:
     """Yield the documents of the shard that have an entity, a few hundred at once."""
     order = [("page_id", "ascending"), ("document_id", "ascending")]
-    documents = inputs.rows(DOCUMENTS).sort_by(order)
+    documents = to_train_on(inputs.rows(DOCUMENTS), DOCUMENT_SPLITS, "document_id", inputs)
+    documents = documents.sort_by(order)
     entities = inputs.rows(ENTITIES).sort_by([*order, ("entity", "ascending")])
-    tuples = inputs.rows(TUPLES).sort_by(
-        [*order, ("head_entity", "ascending"), ("tail_entity", "ascending")]
-    )
+    entities = entities.filter(pc.is_in(entities["document_id"], documents["document_id"]))
+    tuples = to_train_on(inputs.rows(TUPLES), SPLITS, "tuple_id", inputs)
+    tuples = tuples.filter(pc.is_in(tuples["document_id"], documents["document_id"]))
+    tuples = tuples.sort_by([*order, ("head_entity", "ascending"), ("tail_entity", "ascending")])
     known = pc.is_in(documents["document_id"], value_set=entities["document_id"].combine_chunks())
     for name in documents.filter(pc.invert(known))["document_id"].to_pylist():
         inputs.drop("no_entities", name)
@@ -109,6 +116,20 @@ def chunks(inputs: Inputs) -> Iterator[Chunk]:
             for rows, b in zip((entities, tuples), bounds, strict=True)
         ]
         yield Chunk(documents.slice(start, end - start), own[0], own[1], pages, end)
+
+
+def to_train_on(rows: pa.Table, splits: Table, key: str, inputs: Inputs) -> pa.Table:
+    """Return the rows that may be trained on; the others are counted under their verdict."""
+    verdicts = inputs.rows(splits)
+    place = pc.index_in(rows[key], verdicts[key].combine_chunks())
+    own = pc.fill_null(verdicts["verdict"].combine_chunks().take(place.combine_chunks()), "unknown")
+    left_out = pc.not_equal(own, TRAIN)
+    what = key.removesuffix("_id")
+    for name, verdict in zip(
+        rows[key].filter(left_out).to_pylist(), own.filter(left_out).to_pylist(), strict=True
+    ):
+        inputs.drop(f"{verdict}_{what}", name)
+    return rows.filter(pc.invert(left_out))
 
 
 def bounds_of(names: pa.Array, rows: pa.Table) -> Ints:
@@ -278,7 +299,15 @@ def listed(column: str, bounds: Ints, *values: Any) -> pa.Array:
 
 def reads(config: FeaturizeConfig) -> tuple[Read, ...]:
     """Return what the stage reads: the vocabulary too where it is the corpus's own."""
-    tables: tuple[Read, ...] = (PAGES, DOCUMENTS, SENTENCES, ENTITIES, TUPLES)
+    tables: tuple[Read, ...] = (
+        PAGES,
+        DOCUMENTS,
+        SENTENCES,
+        ENTITIES,
+        TUPLES,
+        SPLITS,
+        DOCUMENT_SPLITS,
+    )
     return (*tables, WORD_PIECES) if config.tokenizer == SCRATCH else tables
 
 

@@ -26,11 +26,13 @@ from stages.model.vocabulary import train_vocabulary
 from stages.train_tokenizer import TRAIN_TOKENIZER, TrainTokenizerConfig
 from storage.errors import ConfigError
 from storage.tables import (
+    DOCUMENT_SPLITS,
     DOCUMENTS,
     ENTITIES,
     FEATURES,
     PAGES,
     SENTENCES,
+    SPLITS,
     TUPLES,
     WORD_PIECES,
 )
@@ -81,6 +83,20 @@ def given_text() -> Given:
                 "intra": True,
             }
             for h, t, pids in pairs
+        ],
+        SPLITS: [
+            {
+                **own,
+                "tuple_id": f"{name}/{h}-{t}",
+                "head_entity": h,
+                "tail_entity": t,
+                "verdict": "train",
+                "reasons": [],
+            }
+            for h, t, _ in pairs
+        ],
+        DOCUMENT_SPLITS: [
+            {**own, "char_start": START, "char_end": len(TEXT), "verdict": "train", "reasons": []}
         ],
     }
 
@@ -133,6 +149,22 @@ def test_mentions_name_in_pieces_what_they_name_in_characters(
     assert [not p["word"] for p in row["pieces"]] == begins
 
 
+def test_what_is_held_out_is_no_feature(run_stage: RunStage, vocabulary: InputTable) -> None:
+    given = {**given_text(), WORD_PIECES: vocabulary}
+    given[SPLITS][0]["verdict"] = "held_out"
+    given[SPLITS][2]["verdict"] = "sampled_out"
+    made = run_stage(FEATURIZE, FeaturizeConfig(), given)
+    (row,) = made.rows(FEATURES)
+    assert [(p["head"], p["tail"]) for p in row["pairs"]] == [(0, 3), (1, 0)]
+    assert made.drops == {"held_out_tuple": 1, "sampled_out_tuple": 1}
+    given[DOCUMENT_SPLITS][0]["document_id"] = "another"
+    assert run_stage(FEATURIZE, FeaturizeConfig(), given).drops["unknown_document"] == 1
+    given[DOCUMENT_SPLITS][0] |= {"document_id": row["document_id"], "verdict": "held_out"}
+    made = run_stage(FEATURIZE, FeaturizeConfig(), given)
+    assert made.rows(FEATURES) == []
+    assert made.drops["held_out_document"] == 1
+
+
 def test_what_lies_behind_the_last_piece_is_counted_and_goes_with_its_pairs(
     run_stage: RunStage, vocabulary: InputTable
 ) -> None:
@@ -171,6 +203,7 @@ def test_a_document_without_entities_is_counted(
     given[DOCUMENTS].append(
         {"page_id": 7, "document_id": "7:0-7", "char_start": 0, "char_end": 7, "unit": "page"}
     )
+    given[DOCUMENT_SPLITS].append({**given[DOCUMENT_SPLITS][0], "document_id": "7:0-7"})
     made = run_stage(FEATURIZE, FeaturizeConfig(), given)
     assert made.drops == {"no_entities": 1}
     assert len(made.rows(FEATURES)) == 1
