@@ -4,45 +4,64 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stages.base import Inputs, Rows, ShardCounts, Stage, StageConfig, runtime
-from stages.raw import MULTISTREAM, Packed, pack_wikidata, pack_wikipedia
+from stages.raw import MULTISTREAM, Packed, pack_own, pack_wikidata, pack_wikipedia
 from storage.errors import ConfigError, PipelineError, SourceError
 from storage.fingerprint import file_digest, fingerprint
-from storage.tables import SITE, SOURCES, TEMPLATE_REDIRECTS
+from storage.tables import OWN_IDS, SITE, SOURCES, TEMPLATE_REDIRECTS
 
-Kind = Literal["wikipedia", "wikidata", "truth", "gold"]
+if TYPE_CHECKING:
+    from stages.wiki.located import Kind, Raw
 
 LICENCES: dict[str, str] = {
     "wikipedia": "CC BY-SA 4.0 (dumps before June 2023: CC BY-SA 3.0) and GFDL",
     "wikidata": "CC0 1.0",
 }
+OWN_LICENCE = "not stated: files of one's own"
+IDS_AT_ONCE = 50_000
 SAMPLE_LICENCE = "Apache-2.0 (made up by relmill)"
-SAMPLE = re.compile(r"sample:(\d+)")
 DATE = re.compile(r"(?<!\d)(20\d{6})(?!\d)")
 
 
 class FetchConfig(StageConfig):
     """Where the dumps are. A relative path counts from the folder where relmill starts."""
 
-    wikipedia: str | list[str] = Field(
+    wikipedia: str | list[str] | None = Field(
+        None,
         description="pages-articles XML of a wiki: path or URL (downloaded once: name a dated "
         "dump), bz2, gz, zst or plain; a multistream dump with its index beside it is read in "
         "place; or several; or sample:SEED",
     )
-    wikidata: str | list[str] = Field(
+    wikidata: str | list[str] | None = Field(
+        None,
         description="JSON dump of Wikidata, one entity a line: path or URL, or several, or "
         "sample:SEED",
     )
+    text: str | list[str] = Field(
+        [],
+        description="texts of your own in the place of wikipedia: JSON lines with id and text, "
+        "and perhaps title, entity, mentions; or several such files",
+    )
+    facts: str | None = Field(
+        None,
+        description="knowledge graph of your own in the place of wikidata: tab-separated lines of "
+        "head, relation, tail",
+    )
+    labels: str | None = Field(
+        None, description="names for facts: tab-separated lines of id, label and any aliases"
+    )
     language: str | None = Field(
-        None, description="language code of the wiki, where the dump's own header is wrong"
+        None,
+        description="language code of the wiki, where the dump's own header is wrong, or of text "
+        "(en)",
     )
     limit_pages: int | None = Field(
         None, ge=1, description="read only so many pages of each Wikipedia dump: a trial run"
@@ -52,59 +71,48 @@ class FetchConfig(StageConfig):
         60.0, gt=0, description="seconds without data until a download retries"
     )
 
-
-@dataclass(frozen=True)
-class Raw:
-    """One raw file that a recipe names."""
-
-    kind: Kind
-    ordinal: int
-    location: str
-
-    @property
-    def label(self) -> str:
-        """Name of the file in the pipeline: "wikipedia-0"."""
-        return f"{self.kind}-{self.ordinal}"
-
-    @property
-    def seed(self) -> int | None:
-        """Seed of the made-up world that the file is of; None for a real file."""
-        match = SAMPLE.fullmatch(self.location)
-        return int(match[1]) if match else None
-
-    @property
-    def is_url(self) -> bool:
-        """Whether the file has to be downloaded."""
-        return self.location.startswith(("http://", "https://"))
-
-    @property
-    def path(self) -> Path:
-        """Path of a local file."""
-        return Path(self.location).expanduser().absolute()
+    @model_validator(mode="after")
+    def _both(self) -> FetchConfig:
+        for kind, own in (("wikipedia", "text"), ("wikidata", "facts")):
+            if getattr(self, kind) is None and not getattr(self, own):
+                raise ValueError(
+                    f"{kind} is missing: --set fetch.{kind}=PATH, or for files of your own "
+                    f"--set fetch.{own}=PATH"
+                )
+        return self
 
 
 def raw_files(config: FetchConfig) -> dict[str, Raw]:
     """Return the raw files by label; a made-up world also has its truth and its gold benchmark."""
+    from stages.wiki.located import Raw
+
     files: list[Raw] = []
     for kind in ("wikipedia", "wikidata"):
         given = getattr(config, kind)
-        locations = [given] if isinstance(given, str) else given
+        locations = [given] if isinstance(given, str) else given or []
         files += [Raw(kind, i, location) for i, location in enumerate(locations)]
-    if files[0].seed is not None:
+    own = [config.text] if isinstance(config.text, str) else config.text
+    files += [Raw("wikipedia", i, location, own=True) for i, location in enumerate(own)]
+    if config.facts is not None:
+        files.append(Raw("wikidata", 0, config.facts, own=True, labels=config.labels))
+    if files and files[0].seed is not None:
         files += [Raw(kind, 0, files[0].location) for kind in ("truth", "gold")]
     return {raw.label: raw for raw in files}
 
 
 def pieces(config: FetchConfig) -> dict[str, dict[str, Any]]:
     """Return what each raw file is known by before it is read: its place, size and time."""
+    from stages.wiki.located import absolute, stated
+
     known = {}
     for label, raw in raw_files(config).items():
         facts: dict[str, Any] = {"location": raw.location}
+        if raw.own:
+            facts["own"] = True
+        if raw.labels is not None:
+            facts["labels"] = stated(absolute(raw.labels))
         if raw.seed is None and not raw.is_url:
-            facts["location"] = str(raw.path)
-            if raw.path.is_file():
-                stat = raw.path.stat()
-                facts |= {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
+            facts |= stated(raw.path)
         if raw.kind == "wikipedia":
             facts |= {"limit_pages": config.limit_pages, "language": config.language}
         if raw.kind in ("wikipedia", "wikidata"):
@@ -119,52 +127,30 @@ def check(config: FetchConfig) -> None:
 
     Raises:
         SourceError: For the first that is not.
-        ConfigError: If no file is named.
+        ConfigError: If no file is named, or both a dump and files of one's own.
     """
-    for kind in ("wikipedia", "wikidata"):
-        if not getattr(config, kind):
+    from stages.wiki.located import Raw, name_of, require_readable
+
+    for kind, own in (("wikipedia", "text"), ("wikidata", "facts")):
+        if getattr(config, kind) and getattr(config, own):
+            raise ConfigError(
+                f"{kind} and {own} are both named",
+                mend=f"Name one: {own} stands in the place of {kind}",
+            )
+        if not (getattr(config, kind) or getattr(config, own)):
             raise ConfigError(f"{kind} names no file", mend=f"Set it: --set fetch.{kind}=PATH")
+    if config.labels is not None:
+        if config.facts is None:
+            raise ConfigError("labels are named without facts", mend="Set fetch.facts too")
+        require_readable(Raw("wikidata", 1, config.labels), "labels")
     for raw in raw_files(config).values():
         if raw.seed is None and not raw.is_url:
-            require_readable(raw)
+            require_readable(raw, raw.field)
         elif raw.is_url and not name_of(raw.location):
             raise SourceError(
                 f"{raw.kind} is {raw.location!r}, and that names no file of a server",
                 mend="Give the whole address, as https://HOST/FOLDER/NAME.xml.bz2",
             )
-
-
-def require_readable(raw: Raw) -> None:
-    """Check that a local file is there and can be read.
-
-    Raises:
-        SourceError: If it is not.
-    """
-    mend = (
-        "Give the path of a file, an address that starts with http:// or https://, or sample:SEED: "
-        f"--set fetch.{raw.kind}=PATH"
-    )
-    if raw.path.is_dir():
-        raise SourceError(f"{raw.kind} is {raw.location!r}, which is a folder", mend=mend)
-    if not raw.path.is_file():
-        raise SourceError(
-            f"{raw.kind} is {raw.location!r}, and there is no file {raw.path}", mend=mend
-        )
-    try:
-        raw.path.open("rb").close()
-    except OSError as error:
-        raise SourceError(
-            f"{raw.path} cannot be read ({error.strerror})",
-            mend="Let yourself read it, or name another file",
-        ) from error
-
-
-def name_of(url: str) -> str:
-    """Return the name of the file that a URL leads to; "" where it names none."""
-    try:
-        return Path(urlsplit(url).path).name if urlsplit(url).hostname else ""
-    except ValueError:
-        return ""
 
 
 def fetch(config: FetchConfig, inputs: Inputs) -> Iterator[Rows]:
@@ -178,6 +164,9 @@ def fetch(config: FetchConfig, inputs: Inputs) -> Iterator[Rows]:
     """
     raw = raw_files(config)[inputs.shard.label]
     path = obtain(raw, config, inputs)
+    if raw.own:
+        yield from own_files(raw, path, config, inputs)
+        return
     records = limit = None
     if raw.kind == "wikipedia":
         limit, pages = config.limit_pages, config.shards.along("page")
@@ -203,6 +192,57 @@ def fetch(config: FetchConfig, inputs: Inputs) -> Iterator[Rows]:
         date[1] if date else None,
     )
     yield SOURCES, SOURCES.batch([row])
+
+
+def own_files(raw: Raw, path: Path, config: FetchConfig, inputs: Inputs) -> Iterator[Rows]:
+    """Yield the rows of texts or facts of one's own, and pack them as a dump would be.
+
+    Raises:
+        SourceError: If a line is wrong.
+    """
+    from stages.wiki.located import absolute
+
+    files = [path]
+    if raw.kind == "wikipedia":
+        records = yield from own_texts(raw, path, config, inputs)
+    else:
+        from stages.own.facts import OwnFacts
+
+        files += [absolute(raw.labels)] if raw.labels is not None else []
+        facts = OwnFacts(path, files[1] if raw.labels is not None else None)
+        cut = config.shards.along("item")
+        records = pack_own(raw.label, facts.records(), cut, inputs).records
+        yield OWN_IDS, OWN_IDS.batch(list(facts.ids()))
+    rows = []
+    for ordinal, each in enumerate(files, raw.ordinal):
+        count = records if each is path else None
+        known = (each.name, each.stat().st_size, file_digest(each), None, count, OWN_LICENCE, None)
+        rows.append((raw.kind, ordinal, *known))
+    yield SOURCES, SOURCES.batch(rows)
+
+
+def own_texts(
+    raw: Raw, path: Path, config: FetchConfig, inputs: Inputs
+) -> Generator[Rows, None, int]:
+    """Yield the `site` of texts and the ids that became others; return how many texts there are."""
+    from stages.own.texts import texts
+    from stages.wiki.site import CASE_SENSITIVE, Site
+
+    found = texts(path)
+    if config.limit_pages is not None:
+        found = islice(found, config.limit_pages)
+    cut = config.shards.along("page")
+    records = pack_own(raw.label, (record for record, _ in found), cut, inputs).records
+    if not records:
+        raise SourceError("the file holds no text", where=str(path), mend="Name another file")
+    language = config.language or "en"
+    site = Site(language, CASE_SENSITIVE, ())
+    dbname = f"{language.replace('-', '_')}wiki"
+    yield SITE, SITE.batch([(raw.ordinal, language, dbname, site.to_json())])
+    renamed = (text for _, text in islice(texts(path), records) if isinstance(text.id, str))
+    while some := list(islice(renamed, IDS_AT_ONCE)):
+        yield OWN_IDS, OWN_IDS.batch([("page", str(text.page_id), text.id) for text in some])
+    return records
 
 
 def site_row(raw: Raw, header: str, language: str | None) -> tuple[Any, ...]:
@@ -296,10 +336,10 @@ def made_up(kind: Kind, seed: int, inputs: Inputs) -> Path:
 
 FETCH = Stage(
     "fetch",
-    version=1,
+    version=2,
     config=FetchConfig,
     reads=(),
-    writes=(SOURCES, SITE, TEMPLATE_REDIRECTS),
+    writes=(SOURCES, SITE, TEMPLATE_REDIRECTS, OWN_IDS),
     run=fetch,
     pieces=pieces,
     check=check,

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stages.base import Inputs, Rows, ShardCounts, Share, Stage, StageConfig, runtime
-from stages.raw import file_names, shard_records
+from stages.raw import file_names, is_own, shard_records
 from storage.lookup import Array, pair_keys, write_sorted_lookup
 from storage.runs import SortedRows
 from storage.table import Column, Table
@@ -72,11 +72,13 @@ def parse_wikidata(config: ParseWikidataConfig, inputs: Inputs) -> Iterator[Rows
     Drops: "other_kind" (lexemes and other entities), "unreadable_statement".
     Counts: "item_without_label", "further_time_qualifiers" (second values and unknown ones).
     """
+    from stages.own.facts import WIKI
     from stages.wiki.records import DamagedRecord
     from stages.wiki.wikidata import EntityReader
 
     site = inputs.rows(SITE).to_pylist()[0]
-    reader = EntityReader(site["language"], site["dbname"])
+    wiki = WIKI if is_own(inputs, "wikidata") else site["dbname"]
+    reader = EntityReader(site["language"], wiki)
     statements = StatementLookup(inputs.scratch)
     cut = config.shards.along("item")
     file_name = file_names(inputs, "wikidata")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stages.base import Inputs, Pending, Rows, ShardCounts, Share, Stage, StageConfig, runtime
-from stages.raw import file_names, shard_records
+from stages.raw import file_names, is_own, shard_records
 from storage.errors import StageError
 from storage.fingerprint import rows_digest
 from storage.tables import (
@@ -47,6 +47,9 @@ def parse_wikipedia(config: ParseWikipediaConfig, inputs: Inputs) -> Iterator[Ro
     Counts: "template NAME" for templates that were dropped out of prose, by the name that their
     redirects lead to.
     """
+    if is_own(inputs, "wikipedia"):
+        yield from own_pages(config, inputs)
+        return
     from stages.wiki.dump import parse_page
     from stages.wiki.records import DamagedRecord
     from stages.wiki.site import Site
@@ -77,6 +80,44 @@ def parse_wikipedia(config: ParseWikipediaConfig, inputs: Inputs) -> Iterator[Ro
             inputs.drop("other_model", page.title)
         else:
             add_article(page, sites[ordinal], pending, inputs, names.get(ordinal, {}))
+        if number % ROWS_AT_ONCE == 0:
+            yield from pending.flush()
+    yield from pending.flush()
+
+
+def own_pages(config: ParseWikipediaConfig, inputs: Inputs) -> Iterator[Rows]:
+    """Yield the same of texts of one's own, which fetch has checked.
+
+    A mention whose entity is known is a hyperlink, what a text is about a redirect of its title.
+    """
+    from stages.own.texts import decoded
+
+    pending = Pending(PAGES, SECTIONS, PARAGRAPHS, HYPERLINKS, REDIRECTS)
+    records = shard_records(inputs, "wikipedia", config.shards.along("page"))
+    known: set[int] = set()
+    for number, (_, record) in enumerate(records, 1):
+        text = decoded(record.data)
+        page_id = text.page_id
+        if page_id in known:
+            inputs.seen(0.0)
+            inputs.damaged("duplicate_page_id", where=f"text {text.id!r}", sample=text.name)
+            continue
+        known.add(page_id)
+        sections = [(page_id, 0, 0, "", 0, len(text.text))]
+        paragraphs = [(page_id, i, 0, "prose", *span) for i, span in enumerate(text.blocks())]
+        links = sorted((m.start, m.end, m.entity) for m in text.mentions)
+        hyperlinks = [
+            (page_id, i, start, end, text.text[start:end], entity, "", "prose")
+            for i, (start, end, entity) in enumerate(links)
+        ]
+        read: tuple[Any, ...] = (text.name, text.text, False, [])
+        digest = rows_digest([*read, sections, paragraphs, hyperlinks])
+        pending.add(PAGES, (page_id, *read[:2], 0, None, *read[2:], digest))
+        pending.add(SECTIONS, *sections)
+        pending.add(PARAGRAPHS, *paragraphs)
+        pending.add(HYPERLINKS, *hyperlinks)
+        if text.entity and text.entity != text.name:
+            pending.add(REDIRECTS, (page_id, text.name, text.entity, ""))
         if number % ROWS_AT_ONCE == 0:
             yield from pending.flush()
     yield from pending.flush()

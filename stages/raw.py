@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,15 +22,17 @@ MULTISTREAM = "-multistream.xml.bz2"
 """How the name of a dump ends that has an index beside it, named `-multistream-index.txt.bz2`."""
 
 
-class RawFile(msgspec.Struct):
+class RawFile(msgspec.Struct, omit_defaults=True):
     """A dump as fetch leaves it: where its bytes lie, and the frames that they fall into.
 
-    `place` is the name of one of fetch's own files (packed frames, a made-up dump), so that a
-    warehouse may be moved; of a dump that is read where it lies, it is the path.
+    `own` says that it was no dump, but facts or texts of one's own. `place` is the name of one of
+    fetch's own files (packed frames, a made-up dump), so that a warehouse may be moved; of a dump
+    that is read where it lies, it is the path.
     """
 
     place: str
     index: str
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,28 @@ def pack_wikidata(label: str, dump: Path, shards: Shards, inputs: Inputs) -> Pac
     count_open_end(label, entities.complete, None, inputs)
     keep_index(label, RawFile(f"{label}.frames", index.to_json()), inputs)
     return Packed(index.records, "")
+
+
+def pack_own(label: str, records: Iterable[Record], shards: Shards, inputs: Inputs) -> Packed:
+    """Make facts or texts of one's own findable by their shard."""
+    from stages.wiki.frames import pack
+
+    out = inputs.keep(f"{label}.frames")
+    index = pack(
+        records,
+        shards.of,
+        out,
+        progress=lambda count, size: inputs.report(packed(label, count, size)),
+    )
+    keep_index(label, RawFile(f"{label}.frames", index.to_json(), own=True), inputs)
+    return Packed(index.records, "")
+
+
+def is_own(inputs: Inputs, source: str) -> bool:
+    """Whether facts or texts of one's own stand in the place of a source's dump."""
+    files = inputs.files(SOURCES)
+    data = files[f"{source}-0.json"].read_bytes()
+    return msgspec.json.decode(data, type=RawFile).own
 
 
 def require_records(dump: Path, records: int, kind: str) -> None:

@@ -98,6 +98,18 @@ SITE = Table(
     ),
 )
 
+OWN_IDS = Table(
+    "own_ids",
+    "id of a knowledge graph or text of one's own that goes by another one here",
+    "source",
+    ("kind", "id"),
+    (
+        Column("kind", TEXT, "entity, relation or page"),
+        Column("id", TEXT, "QID, PID or page id that stands for it in all tables"),
+        Column("own_id", TEXT, "the id as the file has it"),
+    ),
+)
+
 TEMPLATE_REDIRECTS = Table(
     "template_redirects",
     "redirect of the template namespace",
@@ -764,6 +776,7 @@ TABLES: dict[str, Table] = {
         SOURCES,
         SITE,
         TEMPLATE_REDIRECTS,
+        OWN_IDS,
         BENCHMARK_FILES,
         ITEMS,
         ITEM_REDIRECTS,

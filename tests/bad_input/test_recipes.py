@@ -90,7 +90,7 @@ def test_a_file_that_is_no_toml_is_refused_with_its_line(
 
 def test_a_recipe_without_dumps_is_refused_with_the_option_that_names_them(desk: Desk) -> None:
     desk.write("towns.toml", "")
-    desk.run().refuses(f"{desk.recipe}: fetch.wikipedia is missing", "--set fetch.wikipedia=")
+    desk.run().refuses(f"{desk.recipe}: fetch: wikipedia is missing", "--set fetch.wikipedia=")
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def test_a_missing_value_is_told_with_the_option_that_sets_it(tmp_path: Path) ->
     path = tmp_path / "mine.toml"
     path.write_text('[fetch]\nwikipedia = "a.xml"\n')
     message = refused(recipe=str(path))
-    assert "fetch.wikidata is missing. Set it: --set fetch.wikidata=..." in message
+    assert "fetch: wikidata is missing: --set fetch.wikidata=PATH, or for files of" in message
 
 
 def test_a_section_written_as_a_value_is_told(tmp_path: Path) -> None:
