@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from stages.base import Inputs, Read, Rows, Share, Stage, StageConfig, runtime
+from stages.base import Inputs, Read, Rows, Share, Stage, StageConfig, runtime, select
 from storage.errors import SourceError
-from storage.fingerprint import file_digest, fingerprint
-from storage.tables import BENCHMARK_FILES, CURVES, PREDICTIONS
+from storage.tables import BENCHMARK_FILES, CURVES, ENCODERS, PREDICTIONS
 
 if TYPE_CHECKING:
+    from stages.model.encoder import Encoder
     from stages.model.finetuning import Settings
     from stages.tasks.base import Example, Task
 
+DEFAULT = "default"
+"""What tables call the encoder where a cell names no variant: there is only one."""
 NOT_SHOWN = "(not shown)"
 """Answer to an example whose head and tail do not fit into the input together: always wrong."""
 
@@ -32,11 +33,14 @@ class FinetuneConfig(StageConfig):
     benchmark: str | None = Field(
         None, description="benchmark of fetch_benchmarks; the one of the task's name if left out"
     )
-    encoder: str = Field(
-        "bert-base-uncased", min_length=1, description="folder of an encoder, or its hub id"
+    encoder: str | None = select(
+        ENCODERS,
+        "variant of pretrain that is fine-tuned, and tables name it so; one with steps = 0 is the "
+        "encoder as it began",
     )
-    revision: str | None = Field(None, description="commit of the hub's repository")
-    name: str | None = Field(None, description="what tables call the encoder")
+    trained_layers: int | None = Field(
+        None, ge=0, description="only the top ones are trained, and no embeddings; null for all"
+    )
     input_format: Literal["C+M", "C+T", "OnlyC", "OnlyM", "OnlyT"] = Field(
         "C+M", description="context and mentions, context and types, or one of them alone"
     )
@@ -81,7 +85,7 @@ class FinetuneConfig(StageConfig):
         return {
             "task": self.task,
             "benchmark": self.source,
-            "encoder": self.name or Path(self.encoder).name,
+            "encoder": self.encoder or DEFAULT,
             "setting": f"{self.ways}-way {self.shots}-shot {self.similarity}" if few_shot else "",
             "input_format": self.input_format,
             "fraction": 0.0 if few_shot else self.fraction,
@@ -90,17 +94,13 @@ class FinetuneConfig(StageConfig):
 
 
 def reads(config: FinetuneConfig) -> tuple[Read, ...]:
-    """Return what a cell reads: the files of its benchmark alone."""
-    return (BENCHMARK_FILES[config.source],)
+    """Return what a cell reads: its encoder, and the files of its benchmark alone."""
+    return (ENCODERS, BENCHMARK_FILES[config.source])
 
 
 def facts(config: FinetuneConfig) -> dict[str, Any]:
-    """Return what counts beside the recipe: the content of a local encoder, never its place."""
-    folder = Path(config.encoder).expanduser()
-    if not folder.is_dir():
-        return {}
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    return {"encoder": fingerprint([[path.name, file_digest(path)] for path in files])}
+    """Return the name of the encoder: it stands in the rows, so it counts."""
+    return {} if config.encoder is None else {"encoder": config.encoder}
 
 
 def finetune(config: FinetuneConfig, inputs: Inputs) -> Iterator[Rows]:
@@ -116,14 +116,28 @@ def finetune(config: FinetuneConfig, inputs: Inputs) -> Iterator[Rows]:
     Raises:
         SourceError: If the benchmark lacks a split that is needed, or has no labels there.
     """
+    from stages.model.loop import begin
     from stages.tasks import task_named
 
     task = task_named(config.task)
     splits = read_splits(config, task, inputs)
-    if task.head == "prototype":
-        yield from nearest_prototype(config, splits, inputs)
-    else:
-        yield from classification(config, task, splits, inputs)
+    accelerator = begin(config.seed)
+    inputs.require_world(accelerator.num_processes)
+    encoder = load(config, inputs)
+    if task.head == "linear":
+        yield from classification(config, task, splits, encoder, accelerator, inputs)
+    elif inputs.rank.index == 0:
+        yield from nearest_prototype(config, splits, encoder, accelerator, inputs)
+
+
+def load(config: FinetuneConfig, inputs: Inputs) -> Encoder:
+    """Return the encoder that a variant of pretrain has left."""
+    from stages.model.encoder import load_encoder
+
+    encoder = load_encoder(inputs.files(ENCODERS)["config.json"].parent)
+    if config.trained_layers is not None:
+        encoder.freeze_below(config.trained_layers)
+    return encoder
 
 
 def read_splits(config: FinetuneConfig, task: Task, inputs: Inputs) -> dict[str, list[Example]]:
@@ -158,25 +172,34 @@ def split_of(splits: dict[str, list[Example]], name: str, config: FinetuneConfig
 
 
 def classification(
-    config: FinetuneConfig, task: Task, splits: dict[str, list[Example]], inputs: Inputs
+    config: FinetuneConfig,
+    task: Task,
+    splits: dict[str, list[Example]],
+    encoder: Encoder,
+    accelerator: Any,
+    inputs: Inputs,
 ) -> Iterator[Rows]:
     """Train a linear head and the encoder below it, and yield predictions and curves."""
     from stages.model.finetuning import classify, course_of_values
     from stages.tasks.subsets import draw
 
     subset = draw(split_of(splits, "train", config), config.fraction, config.seed)
-    inputs.keep("subset.json").write_text(subset.manifest(), encoding="utf-8")
     examples = {split: split_of(splits, split, config) for split in splits}
 
     found = classify(
+        encoder,
         settings_of(config),
         task,
         examples,
         subset.examples,
+        accelerator,
         inputs.scratch,
         tell=inputs.tell,
         stopping=lambda: inputs.stopping,
     )
+    if found is None:
+        return
+    inputs.keep("subset.json").write_text(subset.manifest(), encoding="utf-8")
     for split, lost in found.lost.items():
         count_lost(config, split, lost, inputs)
     for split, answers in found.answers.items():
@@ -193,7 +216,11 @@ def classification(
 
 
 def nearest_prototype(
-    config: FinetuneConfig, splits: dict[str, list[Example]], inputs: Inputs
+    config: FinetuneConfig,
+    splits: dict[str, list[Example]],
+    encoder: Encoder,
+    accelerator: Any,
+    inputs: Inputs,
 ) -> Iterator[Rows]:
     """Answer episodes of dev and test by the nearest prototype, with the encoder as it is."""
     from stages.model.finetuning import embed
@@ -203,7 +230,7 @@ def nearest_prototype(
         if split not in splits:
             continue
         examples = split_of(splits, split, config)
-        vectors, data = embed(settings_of(config), examples)
+        vectors, data = embed(encoder, settings_of(config), examples, accelerator.device)
         count_lost(config, split, data.lost, inputs)
         shown = [examples[place] for place in data.place_N]
         names = [example.relation or "" for example in shown]
@@ -267,7 +294,7 @@ def prediction(
 
 FINETUNE = Stage(
     "finetune",
-    version=1,
+    version=2,
     config=FinetuneConfig,
     reads=reads,
     writes=(PREDICTIONS, CURVES),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from stages.model.encoder import Encoder
 
 SCRATCH = "scratch"
+UNTRAINED = (SCRATCH, "cnn", "bilstm")
+"""Encoders with random weights and the corpus's own vocabulary."""
 
 
 class PretrainConfig(StageConfig):
@@ -33,8 +35,9 @@ class PretrainConfig(StageConfig):
     encoder: str = Field(
         SCRATCH,
         min_length=1,
-        description="what training begins from: scratch, the folder of an encoder, or a hub id of "
-        "Hugging Face; featurize.tokenizer has to be the same",
+        description="what training begins from: scratch, cnn or bilstm (random weights), the "
+        "folder of an encoder, or a hub id of Hugging Face; featurize.tokenizer has to be the same "
+        "(scratch for random weights)",
     )
     revision: str | None = Field(None, description="commit of the hub's repository")
     layers: int = Field(4, ge=1, description="of an encoder from scratch")
@@ -106,19 +109,10 @@ def pretrain(config: PretrainConfig, inputs: Inputs) -> Iterator[Rows]:
 
 def make_encoder(config: PretrainConfig, inputs: Inputs) -> Encoder:
     """Return the encoder that training begins from, with the layers frozen that do not learn."""
-    from stages.model.encoder import load_encoder, new_encoder
-    from stages.model.markers import load_tokenizer
+    from stages.model.encoder import load_encoder
 
-    encoder: Encoder
-    if config.encoder == SCRATCH:
-        encoder = new_encoder(
-            load_tokenizer(inputs.files(WORD_PIECES)["tokenizer.json"].parent),
-            layers=config.layers,
-            width=config.width,
-            heads=config.width // 64,
-            seed=config.seed,
-            attention=config.attention,
-        )
+    if config.encoder in UNTRAINED:
+        encoder = untrained(config, inputs)
     else:
         encoder = load_encoder(config.encoder, revision=config.revision, attention=config.attention)
     if config.trained_layers is not None:
@@ -142,6 +136,26 @@ def require_same_tokenizer(encoder: Encoder, inputs: Inputs) -> None:
             "the features were cut by another tokenizer than the encoder's",
             mend="Set featurize.tokenizer and pretrain.encoder to the same encoder",
         )
+
+
+def untrained(config: PretrainConfig, inputs: Inputs) -> Encoder:
+    """Return an encoder with random weights."""
+    from stages.model.baselines import KINDS, new_baseline
+    from stages.model.encoder import new_encoder
+    from stages.model.markers import load_tokenizer
+
+    tokenizer = load_tokenizer(inputs.files(WORD_PIECES)["tokenizer.json"].parent)
+    for kind in KINDS:
+        if config.encoder == kind:
+            return new_baseline(kind, tokenizer, seed=config.seed)
+    return new_encoder(
+        tokenizer,
+        layers=config.layers,
+        width=config.width,
+        heads=config.width // 64,
+        seed=config.seed,
+        attention=config.attention,
+    )
 
 
 def packed_corpus(inputs: Inputs) -> Path:
@@ -258,7 +272,7 @@ def reads(config: PretrainConfig) -> tuple[Read, ...]:
     tables: list[Read] = []
     if config.steps:
         tables.append(FEATURES)
-    if config.encoder == SCRATCH:
+    if config.encoder in UNTRAINED:
         tables.append(WORD_PIECES)
     asks = any(own.name == "ed" for own in config.objectives)
     if config.steps and asks and config.relation_names == "properties":
@@ -269,7 +283,7 @@ def reads(config: PretrainConfig) -> tuple[Read, ...]:
 def facts(config: PretrainConfig) -> dict[str, str]:
     """Return the digest of a local encoder's files; a hub id is known by its revision."""
     folder = Path(config.encoder).expanduser()
-    if config.encoder == SCRATCH or not folder.is_dir():
+    if config.encoder in UNTRAINED or not folder.is_dir():
         return {}
     files = sorted(path for path in folder.iterdir() if path.is_file())
     return {"encoder": fingerprint([[path.name, file_digest(path)] for path in files])}
@@ -291,7 +305,7 @@ def check(config: PretrainConfig) -> None:
             f"pretrain.steps is {config.steps:,}, and there is no objective",
             mend='For example: objectives = { name = "cp" }; or steps = 0 for the encoder as it is',
         )
-    local = config.encoder == SCRATCH or Path(config.encoder).expanduser().is_dir()
+    local = config.encoder in UNTRAINED or Path(config.encoder).expanduser().is_dir()
     if not local and config.revision is None:
         raise ConfigError(
             f"pretrain.encoder is {config.encoder!r}: no folder, and no revision says which one of "
@@ -302,7 +316,7 @@ def check(config: PretrainConfig) -> None:
 
 PRETRAIN = Stage(
     "pretrain",
-    version=1,
+    version=2,
     config=PretrainConfig,
     reads=reads,
     writes=(ENCODERS, UPDATES),

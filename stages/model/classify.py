@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,14 +17,16 @@ from torch import Tensor, nn
 from stages.model.batch import Batch
 from stages.model.course import cut
 from stages.model.encoder import Encoded, Encoder
+from stages.model.gather import rank, world_size
 from stages.model.heads import LinearHead
 from stages.model.losses import cross_entropy
 from stages.model.meter import Work
 from stages.model.ragged import Ints
 from stages.model.task_data import TaskData
 from stages.model.update import Output, Part
+from storage.aside import written_aside
 
-__all__ = ["Classifier", "ClassifyCourse", "Predicted", "predict", "vectors"]
+__all__ = ["Classifier", "ClassifyCourse", "Predicted", "predict", "updates_of", "vectors"]
 
 Readout = Literal["marker", "mean", "first"]
 
@@ -80,6 +81,11 @@ class ClassifyUpdate:
         return self.named
 
 
+def updates_of(examples: int, batch_size: int) -> int:
+    """Return the updates of an epoch: of equal size, at most `batch_size` examples each."""
+    return -(-examples // batch_size)
+
+
 class ClassifyCourse:
     """All updates of a fine-tuning; after each epoch the model is scored on dev.
 
@@ -103,16 +109,17 @@ class ClassifyCourse:
         device: torch.device,
     ) -> None:
         self._model, self._train, self._dev = model, train, dev
-        self._batch_size, self._micro_tokens = batch_size, micro_tokens
+        self._micro_tokens = micro_tokens
         self._seed, self._score, self._best, self._device = seed, score, best, device
-        self._per_epoch = ceil(len(train) / batch_size)
+        self._per_epoch = updates_of(len(train), batch_size)
         self.steps = epochs * self._per_epoch
 
     def update(self, step: int) -> ClassifyUpdate:
-        """Return update `step`: the next examples of its epoch's order."""
+        """Return update `step`: the next examples of its epoch's order, those of this process."""
         epoch, place = divmod(step, self._per_epoch)
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._train))
-        chosen = order[place * self._batch_size : (place + 1) * self._batch_size]
+        # In equal parts: a last batch of one or two would leave a process without an example.
+        chosen = np.array_split(order, self._per_epoch)[place][rank() :: world_size()]
         micros, work = [], Work(sequences=len(chosen))
         for rows in cut(self._train.lengths_N[chosen], self._micro_tokens):
             own = chosen[rows]
@@ -131,16 +138,20 @@ class ClassifyCourse:
 
     def after(self, step: int) -> dict[str, float]:
         """Score the model on dev at the end of an epoch, and keep the weights of the best."""
-        if step % self._per_epoch:
+        if step % self._per_epoch or rank():
             return {}
         if self._dev is None:
-            torch.save({"score": 0.0, "weights": self._model.state_dict()}, self._best)
+            self._keep(0.0)
             return {}
         found = predict(self._model, self._dev, self._micro_tokens, self._device)
         score = self._score(found.class_N)
         if step == self._per_epoch or score > held(self._best)["score"]:
-            torch.save({"score": score, "weights": self._model.state_dict()}, self._best)
+            self._keep(score)
         return {"dev": score}
+
+    def _keep(self, score: float) -> None:
+        with written_aside(self._best) as path:
+            torch.save({"score": score, "weights": self._model.state_dict()}, path)
 
     def restore_best(self) -> None:
         """Put the weights of the best epoch back."""

@@ -122,6 +122,20 @@ class Encoder(nn.Module):
         """
         raise NotImplementedError
 
+    def freeze_below(self, trained: int) -> None:
+        """Train only the top layers.
+
+        Raises:
+            ConfigError: If the encoder has none, or fewer.
+        """
+        raise ConfigError(
+            "the encoder has no layers of which some could be trained",
+            mend="Leave trained_layers out: all of it is trained",
+        )
+
+    def checkpoint(self) -> None:
+        """Keep less for the way back; an encoder without layers has nothing to leave out."""
+
     def save(self, folder: Path, card: Card) -> None:
         """Write weights, tokenizer and model card into a folder."""
         raise NotImplementedError

@@ -5,20 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from stages.model.classify import Classifier, ClassifyCourse, Readout, predict, vectors
-from stages.model.encoder import Encoder, load_encoder
-from stages.model.loop import LoopSettings, begin, train
+from stages.model.classify import (
+    Classifier,
+    ClassifyCourse,
+    Readout,
+    predict,
+    updates_of,
+    vectors,
+)
+from stages.model.encoder import Encoder
+from stages.model.gather import rank, world_size
+from stages.model.loop import LoopSettings, train
 from stages.model.ragged import Ints
 from stages.model.task_data import TaskData, task_data, types_of
 from stages.model.views import InputFormat
 from stages.tasks.base import Example, Task
 from stages.tasks.scores import confusion, label_ids
+from storage.errors import StageError
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Answer", "Classified", "Settings", "classify", "course_of_values", "embed"]
 
@@ -30,8 +39,6 @@ MOST_POINTS = 400
 class Settings:
     """How an encoder is fine-tuned; the fields of the loop are those of `LoopSettings`."""
 
-    encoder: str
-    revision: str | None
     form: InputFormat
     readout: Readout
     max_pieces: int
@@ -49,7 +56,7 @@ class Settings:
         """Return the settings of the loop for so many training examples."""
         return LoopSettings(
             learning_rate=self.learning_rate,
-            total_steps=self.epochs * ceil(examples / self.batch_size),
+            total_steps=self.epochs * updates_of(examples, self.batch_size),
             warmup_steps=self.warmup_steps,
             weight_decay=self.weight_decay,
             clip_norm=self.clip_norm,
@@ -83,16 +90,20 @@ class Classified:
 
 
 def classify(
+    encoder: Encoder,
     settings: Settings,
     task: Task,
     examples: Mapping[str, Sequence[Example]],
     subset: Sequence[Example],
+    accelerator: Any,
     folder: Path,
     *,
     tell: Callable[[int, dict[str, float]], None],
     stopping: Callable[[], bool],
-) -> Classified:
+) -> Classified | None:
     """Train on a subset, choose the best epoch on dev where there is one, answer dev and test.
+
+    All processes train; the first one alone answers, the others return None.
 
     Args:
         examples: By split; all of them say which relations and types there are.
@@ -100,18 +111,19 @@ def classify(
         folder: Survives a crash; the training goes on from there.
         tell: Told of every update.
         stopping: Whether the training is asked to stop.
+
+    Raises:
+        StageError: If an update has fewer examples than there are processes.
     """
     everything = [example for split in examples.values() for example in split]
     classes = label_ids((e.relation or "" for e in everything), task.na)
     relations = sorted(classes, key=classes.__getitem__)
     types = types_of(everything)
-    torch.manual_seed(settings.seed)
-    encoder = load_encoder(settings.encoder, revision=settings.revision)
     shown = {"train": subset} | {s: examples[s] for s in ("dev", "test") if s in examples}
     data = {s: prepared(settings, encoder, own, classes, types) for s, own in shown.items()}
     model = Classifier(encoder, len(classes), settings.readout, settings.dropout)
     loop = settings.loop(len(data["train"]))
-    accelerator = begin()
+    require_enough(len(data["train"]), settings)
     course = ClassifyCourse(
         model,
         data["train"],
@@ -125,6 +137,8 @@ def classify(
         device=accelerator.device,
     )
     train(model, course, loop, accelerator, folder, tell=tell, stopping=stopping)
+    if rank():
+        return None
     course.restore_best()
     answers = {
         split: answered(
@@ -134,6 +148,20 @@ def classify(
         if split != "train"
     }
     return Classified(model, relations, types, answers, {s: own.lost for s, own in data.items()})
+
+
+def require_enough(examples: int, settings: Settings) -> None:
+    """Check that every process has an example in every update.
+
+    Raises:
+        StageError: If one would have none.
+    """
+    if examples // max(1, updates_of(examples, settings.batch_size)) < world_size():
+        raise StageError(
+            f"{examples} training examples in updates of {settings.batch_size} are too few for "
+            f"{world_size()} processes",
+            mend="Launch fewer processes, or raise finetune.batch_size or finetune.fraction",
+        )
 
 
 def prepared(
@@ -187,11 +215,10 @@ def answered(
     return answers
 
 
-def embed(settings: Settings, examples: Sequence[Example]) -> tuple[Any, TaskData]:
+def embed(
+    encoder: Encoder, settings: Settings, examples: Sequence[Example], device: torch.device
+) -> tuple[Any, TaskData]:
     """Return the vector of each example that can be shown, (N, E), without any training."""
-    torch.manual_seed(settings.seed)
-    encoder = load_encoder(settings.encoder, revision=settings.revision)
-    device = begin().device
     encoder.to(device)
     classes = label_ids((example.relation or "" for example in examples), ())
     data = prepared(settings, encoder, examples, classes, types_of(examples))

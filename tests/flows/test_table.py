@@ -13,10 +13,11 @@ from pipeline.papers import paper_table, paper_tables
 RECIPE = """
 corpus = { format = "jsonl", path = "corpus.jsonl" }
 [fetch_benchmarks.benchmarks.semeval]
-[finetune."semeval-{name}-{seed}"]
+[pretrain.bert]
+[finetune."semeval-{encoder}-{seed}"]
 task = "semeval"
 fraction = 0.1
-matrix = { name = ["bert"], seed = [1, 2] }
+matrix = { encoder = ["bert"], seed = [1, 2] }
 [evaluate]
 """
 

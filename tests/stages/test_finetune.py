@@ -15,12 +15,13 @@ from torch import Tensor, nn
 
 from stages.base import InputTable
 from stages.finetune import FINETUNE, FinetuneConfig, facts
-from stages.model import finetuning
+from stages.model import encoder as encoders
 from stages.model.batch import Batch
+from stages.model.classify import updates_of
 from stages.model.markers import add_markers, markers_of
 from storage.errors import SourceError
 from storage.table import Table
-from storage.tables import BENCHMARK_FILES, CURVES, PREDICTIONS
+from storage.tables import BENCHMARK_FILES, CURVES, ENCODERS, PREDICTIONS
 from tests.conftest import Outcome, RunStage, table_rows
 
 VERBS = {"born in": "born", "works for": "works", "no_relation": "saw"}
@@ -81,7 +82,7 @@ class ToyEncoder(nn.Module):
 
 @pytest.fixture(autouse=True)
 def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finetuning, "load_encoder", lambda *_, **__: ToyEncoder())
+    monkeypatch.setattr(encoders, "load_encoder", lambda *_, **__: ToyEncoder())
 
 
 def line(number: int, relation: str) -> dict[str, Any]:
@@ -119,7 +120,6 @@ def benchmark(folder: Path, **sizes: int) -> InputTable:
 def config(**values: Any) -> FinetuneConfig:
     given = {
         "benchmark": "towns",
-        "encoder": "toy",
         "epochs": 8,
         "batch_size": 8,
         "learning_rate": 0.02,
@@ -131,9 +131,14 @@ def config(**values: Any) -> FinetuneConfig:
     return FinetuneConfig(**given)
 
 
+def given_to(files: InputTable) -> dict[Table, InputTable]:
+    encoder = InputTable(files={"config.json": Path("encoder/config.json")})
+    return {BENCHMARK_FILES: files, ENCODERS: encoder}
+
+
 def made(run_stage: RunStage, folder: Path, **values: Any) -> Outcome:
     given = benchmark(folder, train=20, dev=8, test=8)
-    return run_stage(FINETUNE, config(**values), {BENCHMARK_FILES: given})
+    return run_stage(FINETUNE, config(**values), given_to(given))
 
 
 def test_a_small_encoder_learns_the_benchmark(run_stage: RunStage, tmp_path: Path) -> None:
@@ -191,7 +196,7 @@ def test_what_does_not_fit_is_wrong_and_counted(run_stage: RunStage, tmp_path: P
     far["t"]["pos"] = [61, 62]
     with given.files["test.jsonl"].open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(far) + "\n")
-    outcome = run_stage(FINETUNE, config(epochs=1), {BENCHMARK_FILES: given})
+    outcome = run_stage(FINETUNE, config(epochs=1), given_to(given))
     (last,) = (row for row in outcome.rows(PREDICTIONS) if row["example"] == "test/13")
     assert (last["predicted"], last["probability"]) == ("(not shown)", None)
     assert outcome.drops == {"too_far_apart": 1}
@@ -200,7 +205,7 @@ def test_what_does_not_fit_is_wrong_and_counted(run_stage: RunStage, tmp_path: P
 def test_episodes_are_answered_without_training(run_stage: RunStage, tmp_path: Path) -> None:
     given = benchmark(tmp_path, dev=10)
     few = config(task="fewrel", ways=3, shots=2, queries=2, episodes=5, similarity="cosine")
-    outcome = run_stage(FINETUNE, few, {BENCHMARK_FILES: given})
+    outcome = run_stage(FINETUNE, few, given_to(given))
     rows = outcome.rows(PREDICTIONS)
     assert len(rows) == 5 * 3 * 2
     assert Counter(row["cluster"] for row in rows) == {str(i): 6 for i in range(5)}
@@ -216,7 +221,7 @@ def test_a_missing_split_is_named(
     run_stage: RunStage, tmp_path: Path, sizes: dict[str, int], message: str
 ) -> None:
     with pytest.raises(SourceError, match=message):
-        run_stage(FINETUNE, config(), {BENCHMARK_FILES: benchmark(tmp_path, **sizes)})
+        run_stage(FINETUNE, config(), given_to(benchmark(tmp_path, **sizes)))
 
 
 def test_an_unknown_task_names_the_nearest() -> None:
@@ -224,12 +229,14 @@ def test_an_unknown_task_names_the_nearest() -> None:
         FinetuneConfig(task="semevl")
 
 
-def test_a_local_encoder_counts_by_its_content(tmp_path: Path) -> None:
-    assert facts(config(encoder="some/hub-id")) == {}
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "config.json").write_text("{}")
-    one, two = (facts(config(encoder=str(tmp_path / name))) for name in ("one", "two"))
-    assert one == two != {}
-    (tmp_path / "two" / "config.json").write_text("{ }")
-    assert facts(config(encoder=str(tmp_path / "two"))) != one
+def test_the_name_of_an_encoder_stands_in_the_rows_and_so_counts(
+    run_stage: RunStage, tmp_path: Path
+) -> None:
+    outcome = made(run_stage, tmp_path, epochs=1, encoder="cp")
+    assert {row["encoder"] for row in outcome.rows(PREDICTIONS)} == {"cp"}
+    assert facts(config(encoder="cp")) != facts(config(encoder="mtb"))
+
+
+def test_an_epoch_is_cut_into_updates_of_equal_size() -> None:
+    sizes = [updates_of(examples, 8) for examples in (7, 8, 9, 60)]
+    assert sizes == [1, 1, 2, 8]
