@@ -11,7 +11,7 @@ from stages.wiki.titles import LinkTarget, parse_target
 from stages.wiki.tokens import Token, kinds
 from stages.wiki.walk import Walk
 
-__all__ = ["external", "link"]
+__all__ = ["external", "link", "simple_link"]
 
 FILE, CATEGORY = 6, 14
 
@@ -53,6 +53,28 @@ def link(walk: Walk, index: int) -> int:
         end = len(pieces)
         draft.links.append(Link(order, start, end, target.title, target.fragment, walk.place))
     return index
+
+
+def simple_link(walk: Walk, index: int) -> int:
+    """A link without other markup; its target has no colon, thus no namespace and no wiki."""
+    raw, words, _ = walk.tokens[index]
+    target = walk.targets.get(raw) or walk.targets.setdefault(raw, parse_target(raw, walk.site))
+    draft = walk.draft
+    pieces = draft.pieces
+    start = len(pieces)
+    if words is None:
+        pieces.append(raw.strip())
+    else:
+        pieces.append(words)
+        if words.isspace():
+            pieces.append(_trick(raw))
+    following = walk.tokens[index + 1]
+    if type(following) is kinds.Text:
+        take_trail(walk, following)
+    if target.title and not walk.literal:
+        end = len(pieces)
+        draft.links.append(Link(index, start, end, target.title, target.fragment, walk.place))
+    return index + 1
 
 
 def take_trail(walk: Walk, following: Token) -> None:

@@ -6,6 +6,7 @@ import html
 import re
 
 from stages.wiki.draft import HOLE, LIST, PARAGRAPH, Draft
+from stages.wiki.simple_links import SimpleLink
 from stages.wiki.tokens import kinds
 from stages.wiki.walk import Walk
 
@@ -28,6 +29,7 @@ _BLOCK_TAGS = frozenset(
 _ITEM_TAGS = frozenset(("li", "dt", "dd"))
 _BOLD_TAGS = frozenset(("b", "strong"))
 _REF_TAGS = frozenset(("ref", "references"))
+_IN_ATTRIBUTES = frozenset((SimpleLink, kinds.TagOpenOpen, kinds.WikilinkOpen))
 _SPACE_TAGS = frozenset(("br", "wbr"))
 _MARKUP = re.compile(r"\{[{|]|[|}]\}|''|<|==|~~~|://|^[*#:;]|\[\[[^\]]*[|:]|\n|\x01")
 
@@ -57,7 +59,7 @@ def tag_attributes(walk: Walk, index: int) -> tuple[int, bool]:
         kind = type(token)
         if kind is kinds.TagCloseOpen or kind is kinds.TagCloseSelfclose:
             return index, unseen
-        if kind is kinds.TagOpenOpen or kind is kinds.WikilinkOpen:
+        if kind in _IN_ATTRIBUTES:
             literal, walk.literal = walk.literal, True
             before, walk.draft = walk.draft, Draft()
             index = walk.handlers[kind](walk, index)

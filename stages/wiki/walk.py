@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from stages.wiki.draft import Draft
 from stages.wiki.layout import plain
 from stages.wiki.page import Hyperlink
+from stages.wiki.simple_links import SimpleLink
 from stages.wiki.site import Site
 from stages.wiki.templates import rules
 from stages.wiki.titles import LinkTarget
@@ -16,7 +17,7 @@ from stages.wiki.tokens import End, Token, kinds
 __all__ = ["Handlers", "Walk"]
 
 _NESTING = frozenset(
-    (kinds.WikilinkOpen, kinds.TemplateOpen, kinds.TagOpenOpen, kinds.CommentStart)
+    (SimpleLink, kinds.WikilinkOpen, kinds.TemplateOpen, kinds.TagOpenOpen, kinds.CommentStart)
 )
 _SEARCH_ENDS = frozenset((kinds.TagOpenClose, kinds.TemplateClose, End))
 

@@ -18,12 +18,13 @@ from stages.wiki.budget import within_budget
 from stages.wiki.draft import HEADING, Draft
 from stages.wiki.hidden import without_hidden
 from stages.wiki.layout import plain
-from stages.wiki.links import external, link
+from stages.wiki.links import external, link, simple_link
 from stages.wiki.page import Block, Hyperlink, ParsedPage, Section
+from stages.wiki.simple_links import SimpleLink, tokens_of
 from stages.wiki.site import Site
 from stages.wiki.tags import tag
 from stages.wiki.templates import rules
-from stages.wiki.tokens import End, kinds, tokenize
+from stages.wiki.tokens import End, kinds
 from stages.wiki.walk import Handlers, Walk
 
 __all__ = ["Block", "Hyperlink", "ParsedPage", "Section", "parse_wikitext"]
@@ -51,7 +52,7 @@ def parse_wikitext(
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return _page(Walk(tokenize(wikitext), site, HANDLERS, redirects), truncated)
+        return _page(Walk(tokens_of(wikitext), site, HANDLERS, redirects), truncated)
     finally:
         if collecting:
             gc.enable()
@@ -115,6 +116,7 @@ def _entity(walk: Walk, index: int) -> int:
 
 
 HANDLERS: Handlers = {
+    SimpleLink: simple_link,
     kinds.WikilinkOpen: link,
     kinds.TemplateOpen: template,
     kinds.TagOpenOpen: tag,
