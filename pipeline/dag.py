@@ -11,6 +11,7 @@ from pipeline.processes import Launch
 from stages.align import ALIGN
 from stages.base import Every, Read, Stage, StageConfig, WhereWritten, selected, table_of
 from stages.count_relations import COUNT_RELATIONS
+from stages.denoise import DENOISE
 from stages.evaluate import EVALUATE
 from stages.featurize import FEATURIZE
 from stages.fetch import FETCH
@@ -19,6 +20,7 @@ from stages.finetune import FINETUNE
 from stages.hold_out import HOLD_OUT
 from stages.import_annotated import IMPORT_ANNOTATED
 from stages.index_aliases import INDEX_ALIASES
+from stages.learn_order import LEARN_ORDER
 from stages.link import LINK
 from stages.parse_wikidata import PARSE_WIKIDATA
 from stages.parse_wikipedia import PARSE_WIKIPEDIA
@@ -49,6 +51,8 @@ DAG: tuple[Stage, ...] = (
     HOLD_OUT,
     TRAIN_TOKENIZER,
     FEATURIZE,
+    LEARN_ORDER,
+    DENOISE,
     PRETRAIN,
     FINETUNE,
     EVALUATE,

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from stages.base import Inputs, Read, Rows, Stage, StageConfig, runtime
+from stages.base import Inputs, Read, Rows, Stage, StageConfig, runtime, select
 from stages.objectives import Config as ObjectiveConfig
 from storage.errors import ConfigError
 from storage.fingerprint import file_digest, fingerprint
-from storage.tables import ENCODERS, FEATURES, PROPERTIES, UPDATES, WORD_PIECES
+from storage.tables import ENCODERS, FEATURES, PROPERTIES, UPDATES, WEIGHTS, WORD_PIECES
 
 if TYPE_CHECKING:
     from stages.model.corpus import Corpus
@@ -32,6 +32,9 @@ class PretrainConfig(StageConfig):
     began: what a task compares pre-training with.
     """
 
+    weights: str | None = select(
+        WEIGHTS, "which of several denoise steps; read where an objective has weights = true"
+    )
     encoder: str = Field(
         SCRATCH,
         min_length=1,
@@ -90,17 +93,19 @@ class PretrainConfig(StageConfig):
 def pretrain(config: PretrainConfig, inputs: Inputs) -> Iterator[Rows]:
     """Train, and keep the encoder as a plain Hugging Face folder beside the rows of `encoders`.
 
-    Drops: "overlapping_mentions", "too_far_apart" (sentences that MTB and CP cannot show).
+    Drops: "overlapping_mentions", "too_far_apart" (sentences that MTB and CP cannot show),
+    "labels_of_weight_0" (labels that denoise leaves out: no objective sees them).
     """
     from stages.model.loop import begin
+    from stages.model.markers import require_tokenizer
 
     accelerator = begin(config.seed)
     inputs.require_world(accelerator.num_processes)
     encoder = make_encoder(config, inputs).to(accelerator.device)
     if config.steps:
-        require_same_tokenizer(encoder, inputs)
+        require_tokenizer(encoder.tokenizer, inputs.rows(FEATURES)["tokenizer"], "pretrain")
         with accelerator.main_process_first():
-            path = packed_corpus(inputs)
+            path = packed_corpus(config, inputs)
         train_on(path, encoder, config, inputs, accelerator)
     if inputs.rank.index == 0:
         yield ENCODERS, ENCODERS.batch(list(saved(encoder, config, inputs)))
@@ -120,22 +125,6 @@ def make_encoder(config: PretrainConfig, inputs: Inputs) -> Encoder:
     if config.recompute:
         encoder.checkpoint()
     return encoder
-
-
-def require_same_tokenizer(encoder: Encoder, inputs: Inputs) -> None:
-    """Check that the features were cut by the encoder's own tokenizer.
-
-    Raises:
-        ConfigError: If not: every id would name another piece.
-    """
-    from stages.model.markers import tokenizer_digest
-
-    own = tokenizer_digest(encoder.tokenizer)
-    if any(digest != own for digest in inputs.rows(FEATURES)["tokenizer"].unique().to_pylist()):
-        raise ConfigError(
-            "the features were cut by another tokenizer than the encoder's",
-            mend="Set featurize.tokenizer and pretrain.encoder to the same encoder",
-        )
 
 
 def untrained(config: PretrainConfig, inputs: Inputs) -> Encoder:
@@ -158,14 +147,23 @@ def untrained(config: PretrainConfig, inputs: Inputs) -> Encoder:
     )
 
 
-def packed_corpus(inputs: Inputs) -> Path:
+def packed_corpus(config: PretrainConfig, inputs: Inputs) -> Path:
     """Write the features as the one file that every rank maps into memory; return its path."""
     from stages.model.store import relations_of, types_of, write_corpus
 
-    path = inputs.scratch / "corpus.arrow"
-    if not path.exists():
+    path, told = inputs.scratch / "corpus.arrow", inputs.scratch / "corpus.json"
+    if not told.exists():
         features = inputs.rows(FEATURES)
-        write_corpus(path, [features], relations_of([features]), types_of([features]))
+        weights = inputs.rows(WEIGHTS) if WEIGHTS in reads(config) else None
+        made = write_corpus(
+            path, [features], relations_of([features]), types_of([features]), weights
+        )
+        told.write_text(json.dumps(made), encoding="utf-8")
+    counts = json.loads(told.read_text(encoding="utf-8"))
+    if left_out := counts.get("labels_of_weight_0"):
+        inputs.drop("labels_of_weight_0", config.weights or "weights", left_out)
+    if without := counts.get("labels_without_weight"):
+        inputs.count("labels_without_weight", without)
     return path
 
 
@@ -272,6 +270,8 @@ def reads(config: PretrainConfig) -> tuple[Read, ...]:
     tables: list[Read] = []
     if config.steps:
         tables.append(FEATURES)
+    if config.steps and any(getattr(own, "weights", False) for own in config.objectives):
+        tables.append(WEIGHTS)
     if config.encoder in UNTRAINED:
         tables.append(WORD_PIECES)
     asks = any(own.name == "ed" for own in config.objectives)

@@ -745,6 +745,57 @@ FEATURES = Table(
     ),
 )
 
+
+def _per_epoch(seen: str) -> tuple[Column, ...]:
+    of = f"{seen}, by epoch; null in an epoch that left the row out"
+    return tuple(
+        Column(f"{seen}_{name}", pa.list_(pa.field("item", kind)), f"{meaning} {of}", True)
+        for name, kind, meaning in (
+            ("correct", pa.bool_(), "whether the label was the classifier's answer,"),
+            ("loss", pa.float64(), "loss of the label, 0 or more,"),
+            ("probability", pa.float64(), "probability of the label, [0, 1],"),
+        )
+    )
+
+
+LEARNING_ORDERS = Table(
+    "learning_orders",
+    "label of a tuple, and NA of one without: what a classifier made of it while it learnt all",
+    "whole",
+    ("tuple_id", "pid"),
+    (
+        Column("tuple_id", TEXT, "the tuple"),
+        Column("pid", TEXT, "one of its relations; NA for a pair without"),
+        Column(
+            "batch_order",
+            ORDINAL,
+            "epoch, from 0, in which it was first right when its own batch was trained on; the "
+            "number of epochs for never; null where the classifier learnt from other labels",
+            True,
+        ),
+        Column(
+            "epoch_order",
+            ORDINAL,
+            "likewise when all was looked at anew after each epoch; null where that was not done",
+            True,
+        ),
+        *_per_epoch("batch"),
+        *_per_epoch("epoch"),
+    ),
+)
+
+WEIGHTS = Table(
+    "weights",
+    "label of a tuple, and NA of one without: how much it counts",
+    "whole",
+    ("tuple_id", "pid"),
+    (
+        Column("tuple_id", TEXT, "the tuple"),
+        Column("pid", TEXT, "one of its relations; NA for a pair without"),
+        Column("weight", pa.float64(), "0 or more; 0 for a label that is left out"),
+    ),
+)
+
 ENCODERS = Table(
     "encoders",
     "file of a pre-trained encoder; together they are a Hugging Face folder",
@@ -806,6 +857,8 @@ TABLES: dict[str, Table] = {
         ANNOTATIONS,
         WORD_PIECES,
         FEATURES,
+        LEARNING_ORDERS,
+        WEIGHTS,
         ENCODERS,
         UPDATES,
         PREDICTIONS,

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from storage.artifact import Manifest, Part, PartRecord
 from storage.aside import link_or_copy, read_json, write_json, written_aside
-from storage.errors import ConfigError, MissingArtifactError, SchemaError
+from storage.errors import ConfigError, MissingArtifactError, SchemaError, SourceError
 from storage.fingerprint import file_digest, fingerprint
 from storage.runs import ROW_GROUP, SortedRows, fitted
 from storage.table import FORMAT, Table
@@ -315,6 +315,28 @@ def below_each_other(table: Table, rows: Mapping[str, Sequence[pa.Table]]) -> pa
 def write_parquet(rows: pa.Table, file: BinaryIO) -> None:
     """Write rows that are no table of ours, the answer to a query say."""
     pq.write_table(rows, file, compression="zstd")
+
+
+def read_parquet(path: Path, columns: pa.Schema) -> pa.Table:
+    """Return the columns of a file that somebody else wrote, in the types of a schema.
+
+    Raises:
+        SourceError: If the file is not there or no Parquet, lacks a column, or holds a value that
+            does not fit; null fits nowhere.
+    """
+    mend = f"It needs the columns {', '.join(f'{f.name} ({f.type})' for f in columns)}, none null"
+    try:
+        found = pq.read_table(path, columns=columns.names).select(columns.names)
+        loose = pa.schema([field.with_nullable(True) for field in columns])
+        found = found.replace_schema_metadata().cast(loose)
+    except (OSError, KeyError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise SourceError(f"cannot be read: {reason}", where=str(path), mend=mend) from error
+    for name in columns.names:
+        if found[name].null_count:
+            where = found[name].is_null().index(True).as_py()
+            raise SourceError(f"row {where:,} has no {name}", where=str(path), mend=mend)
+    return found.cast(columns)
 
 
 def in_order(table: Table, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -1,17 +1,33 @@
 """How far to trust a distant label: one file a method.
 
 A method gives each label a trust in [0, 1], higher for labels more likely right; `weighting` turns
-trust into weights. A new method is one file and its line here.
+trust into weights. A new method is one file, and its line here.
 """
 
 from __future__ import annotations
 
-METHODS: dict[str, str] = {
-    "learning_order": "stages.denoising.learning_order:LearningOrder",
-    "mean_loss": "stages.denoising.mean_loss:MeanLoss",
-    "confidence": "stages.denoising.confidence:Confidence",
-    "forgetting": "stages.denoising.forgetting:Forgetting",
-    "cartography": "stages.denoising.cartography:Cartography",
-    "uniform": "stages.denoising.uniform:Uniform",
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from stages.denoising.cartography import Cartography
+from stages.denoising.confidence import Confidence
+from stages.denoising.file import GivenWeights
+from stages.denoising.forgetting import Forgetting
+from stages.denoising.learning_order import LearningOrder
+from stages.denoising.mean_loss import MeanLoss
+from stages.denoising.uniform import Uniform
+
+Ranking: TypeAlias = Cartography | Confidence | Forgetting | LearningOrder | MeanLoss | Uniform
+Config: TypeAlias = Annotated[Ranking | GivenWeights, Field(discriminator="name")]
+"""The values of any method; `name` says of which. All but `file` rank labels by trust."""
+
+METHODS: dict[str, type[Ranking]] = {
+    "learning_order": LearningOrder,
+    "mean_loss": MeanLoss,
+    "confidence": Confidence,
+    "forgetting": Forgetting,
+    "cartography": Cartography,
+    "uniform": Uniform,
 }
-"""Module and class of each method by name."""
+"""Every method that ranks labels, by name."""

@@ -6,16 +6,21 @@ Shapes: N labels, one for each pair and relation of it; K epochs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from storage.errors import ConfigError
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 NA = 0
 """Number of "no relation"; a relation's number is never 0."""
+MENDS = {
+    "batch": 'Set by = "epoch" in denoise.method: the classifier did not learn from these labels',
+    "epoch": 'Set learn_order.epoch_based = true, or by = "batch" in denoise.method',
+}
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,13 @@ class Records:
 
     Attributes:
         relation_N: Number of the relation, NA among them.
-        batch: Seen when the label's own batch was trained on, before the step, with dropout.
+        batch: Seen when the label's own batch was trained on, before the step, with dropout; None
+            where the classifier learnt from other labels.
         epoch: Seen after each epoch by looking at all labels anew; None where that was not done.
     """
 
     relation_N: Ints
-    batch: Pass
+    batch: Pass | None
     epoch: Pass | None
 
     def __len__(self) -> int:
@@ -69,13 +75,12 @@ class Records:
         """Return what one way of looking saw.
 
         Raises:
-            ValueError: If that was not recorded.
+            ConfigError: If that was not recorded.
         """
-        found: Any = {"batch": self.batch, "epoch": self.epoch}[by]
+        found = {"batch": self.batch, "epoch": self.epoch}[by]
         if found is None:
-            raise ValueError("no epoch-based pass was recorded: set learn_order.epoch_based = true")
-        chosen: Pass = found
-        return chosen
+            raise ConfigError(f"nothing was recorded by {by}", mend=MENDS[by])
+        return found
 
 
 def by_rank(values_N: Floats) -> Floats:

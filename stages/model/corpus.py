@@ -95,7 +95,7 @@ class Corpus:
         self.mention, self.entity = lists["mention"], lists["entity"]
         self.pair, self.label = lists["pair"], lists["label"]
         self.relations, self.types = relations, types
-        self._markers = markers
+        self.markers = markers
 
     def __len__(self) -> int:
         return len(self.key_D)
@@ -187,7 +187,7 @@ class Corpus:
         inside = ranges(bounds[:-1] + 1, length_B)
         chosen = ranges(begin_B, length_B)
         ids_T = np.empty(bounds[-1], dtype=np.int64)
-        ids_T[bounds[:-1]], ids_T[bounds[1:] - 1] = self._markers.classify, self._markers.separate
+        ids_T[bounds[:-1]], ids_T[bounds[1:] - 1] = self.markers.classify, self.markers.separate
         ids_T[inside] = self.piece["id"][chosen]
         fixed_T = np.ones(bounds[-1], dtype=bool)
         fixed_T[inside] = False

@@ -142,3 +142,21 @@ def cross_entropy(logits_NC: Tensor, target_N: Tensor, *, masked_NC: Tensor | No
         logits_NC = logits_NC.masked_fill(masked_NC, float("-inf"))
     total = functional.cross_entropy(logits_NC, target_N, ignore_index=NO_LABEL, reduction="sum")
     return Loss(total, (target_N != NO_LABEL).sum())
+
+
+def binary_per_class(logits_NC: Tensor, wanted_NC: Tensor) -> Loss:
+    """Binary cross-entropy of each class, where a row may have several; the mean over classes.
+
+    Shape:
+        logits_NC: (N, C). wanted_NC: (N, C), bool.
+
+    Returns:
+        The sum over rows, and their number.
+
+    Paper: Yao et al., DocRED (ACL 2019), section 4: NA is a class of its own.
+    """
+    logits_NC = at_least_fp32(logits_NC)
+    terms_NC = functional.binary_cross_entropy_with_logits(
+        logits_NC, wanted_NC.to(logits_NC.dtype), reduction="none"
+    )
+    return Loss(terms_NC.mean(dim=1).sum(), torch.tensor(len(logits_NC), device=logits_NC.device))

@@ -120,6 +120,24 @@ def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
     )
 
 
+def require_tokenizer(tokenizer: PreTrainedTokenizerBase, digests: Any, stage: str) -> None:
+    """Check that features were cut by an encoder's own tokenizer.
+
+    Args:
+        digests: `features.tokenizer`, an Arrow column.
+        stage: Name of the stage that trains, for the error.
+
+    Raises:
+        ConfigError: If not: every id would name another piece.
+    """
+    own = tokenizer_digest(tokenizer)
+    if any(digest != own for digest in digests.unique().to_pylist()):
+        raise ConfigError(
+            "the features were cut by another tokenizer than the encoder's",
+            mend=f"Set featurize.tokenizer and {stage}.encoder to the same encoder",
+        )
+
+
 def is_spare(piece: object, known: set[str]) -> bool:
     """Whether a piece of a vocabulary is a marker or unused."""
     return isinstance(piece, str) and (piece in known or UNUSED.fullmatch(piece) is not None)

@@ -57,14 +57,15 @@ def write_corpus(
 ) -> dict[str, int]:
     """Write rows of `features` as a file for `open_corpus`.
 
-    A label whose relation is not among `relations` is left out, and its pair where it was the last.
+    A label whose relation is not among `relations`, or whose weight is 0, is left out, and its pair
+    where it was the last: that pair is no example of its relation, and none of NA.
 
     Args:
         features: Tables with the columns of `features`.
         relations: Names by id; the first is NA.
         types: Names of entity types by number.
         weights: Weight of labels: columns tuple_id, pid (NA for pairs without relation) and
-            weight. A label that it does not hold has weight 1.
+            weight, 0 or more. A label that it does not hold has weight 1.
 
     Returns:
         How many rows are in, and what was left out or missing, by name.
@@ -174,13 +175,17 @@ def labelled_pairs(
     relation = np.asarray(places.fill_null(0))[kept] + 1
     label_pair = label_pair[kept]
     na_P = lengths_P == 0
-    kept_P = na_P | np.bincount(label_pair, minlength=len(na_P)).astype(bool)
     # NA labels are put among the others, in the order of their pairs.
     all_pairs = np.concatenate([label_pair, np.flatnonzero(na_P)])
     order = np.argsort(all_pairs, kind="stable")
     all_relations = np.concatenate([relation, np.full(na_P.sum(), NA)])[order]
     all_pairs = all_pairs[order]
     weight = label_weights(pairs, all_pairs, all_relations, relations, weights, counts)
+    counted = weight > 0
+    if nothing := int((~counted).sum()):
+        counts["labels_of_weight_0"] = counts.get("labels_of_weight_0", 0) + nothing
+    all_pairs, all_relations, weight = all_pairs[counted], all_relations[counted], weight[counted]
+    kept_P = np.bincount(all_pairs, minlength=len(na_P)).astype(bool)
     before_P = np.concatenate([[0], np.cumsum(kept_P)])
     pair_bounds = before_P[bounds]
     label_bounds = np.searchsorted(all_pairs, bounds)
@@ -193,7 +198,7 @@ def labelled_pairs(
             "bounds": label_bounds,
             "pair": pa.array((before_P[all_pairs] - pair_bounds[owner]).astype(np.int32)),
             "relation": pa.array(all_relations.astype(np.int32)),
-            "weight": weight,
+            "weight": pa.array(weight),
         },
     }
 
@@ -205,10 +210,10 @@ def label_weights(
     relations: Sequence[str],
     weights: pa.Table | None,
     counts: dict[str, int],
-) -> pa.Array:
-    """Return the weight of each label."""
+) -> Array:
+    """Return the weight of each label, fp32."""
     if weights is None:
-        return pa.array(np.ones(len(pair_L), dtype=np.float32))
+        return np.ones(len(pair_L), dtype=np.float32)
     tuples = pairs.field("tuple_id").take(pa.array(pair_L))
     names = pa.array(relations, pa.string()).take(pa.array(relation_L))
     given = pc.binary_join_element_wise(
@@ -218,7 +223,7 @@ def label_weights(
     if place.null_count:
         counts["labels_without_weight"] = counts.get("labels_without_weight", 0) + place.null_count
     found = weights["weight"].combine_chunks().cast(pa.float32()).take(place)
-    return found.fill_null(1.0)
+    return np.asarray(found.fill_null(1.0))
 
 
 def nested(table: pa.Table, column: str) -> pa.StructArray:
