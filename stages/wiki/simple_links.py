@@ -34,13 +34,13 @@ _LINK = re.compile(
     rf"|<({_LITERAL})\b[^<>]*(?<!/)>.*?</\3\s*>|<[A-Za-z][^<>]*+>",
     re.DOTALL | re.IGNORECASE,
 )
-SimpleLink = tuple
+SimpleLink: type = tuple
 """Token of a link: its target, its words or None without any, and None."""
 
 
 def tokens_of(wikitext: str) -> list[Token]:
     """Return the tokens of a text, as `tokenize` does, but one `SimpleLink` for such a link."""
-    links: list[SimpleLink[str | None, ...]] = []
+    links: list[tuple[str | None, ...]] = []
 
     def sign(found: re.Match[str]) -> str:
         link = found.groups()
@@ -56,7 +56,7 @@ def tokens_of(wikitext: str) -> list[Token]:
     return _with_links(tokenize(_LINK.sub(sign, wikitext)), links)
 
 
-def _with_links(tokens: list[Token], links: list[SimpleLink[str | None, ...]]) -> list[Token]:
+def _with_links(tokens: list[Token], links: list[tuple[str | None, ...]]) -> list[Token]:
     """Put links where their signs stand."""
     whole: list[Token] = []
     add, text_kind = whole.append, kinds.Text
