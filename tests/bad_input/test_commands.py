@@ -9,7 +9,7 @@ import pytest
 from tests.bad_input.kit import Desk, dump, page, pages
 from tests.bad_input.test_disk import command_line
 
-TABLES = "The tables are aliases, documents, drops, entities, hyperlinks, "
+TABLES = "The tables are aliases, benchmark_files, document_splits, documents, drops, entities, "
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ def test_packing_and_names_of_dumps_change_no_byte(
     facts = tmp_path / f"facts.json{ending}"
     facts.write_bytes(pack(bz2.decompress(world.wikidata.read_bytes())))
     before = parts_of(mine)
-    run = make(mine, f"fetch.wikipedia={xml}", f"fetch.wikidata={facts}", workers=1)
+    files = [f"fetch.wikipedia={xml}", f"fetch.wikidata={facts}"]
+    run = make(mine, *files, "recognize.model=blank", workers=1)
     # The parsers ran anew, because the files have other checksums, and nothing else did.
     assert run.made == ["fetch", "parse_wikidata", "parse_wikipedia"]
     after = parts_of(mine)
@@ -58,7 +59,8 @@ def test_a_dump_in_two_files_makes_the_same_rows(
         halves.append(str(path))
     before = parts_of(mine)
     listed = "[" + ", ".join(f'"{half}"' for half in halves) + "]"
-    run = make(mine, f"fetch.wikipedia={world.wikipedia}", f"fetch.wikidata={listed}")
+    files = [f"fetch.wikipedia={world.wikipedia}", f"fetch.wikidata={listed}"]
+    run = make(mine, *files, "recognize.model=blank")
     assert run.made == ["fetch", "parse_wikidata"]
     after = parts_of(mine)
     tables = ("items", "item_redirects", "properties", "triples", "literals")
