@@ -32,4 +32,5 @@ class Confidence(StageConfig):
 
     def learned(self, records: Records, dice: np.random.Generator) -> Flags:
         """Return which labels were right in some epoch."""
-        return records.seen(self.by).correct_NK.any(axis=1)
+        learned: Flags = np.asarray(records.seen(self.by).correct_NK.any(axis=1))
+        return learned

@@ -74,10 +74,12 @@ class Objective(Protocol):
         weights: Coefficient of each of its losses.
         pool: Whose representations an anchor is held against: those of its micro-batch, of its
             process, or of all processes.
+        dropped: Examples of the corpus that it cannot show, by reason.
     """
 
     weights: Mapping[str, float]
     pool: Pool
+    dropped: Mapping[str, int]
 
     def epoch(self, epoch: int) -> Groups:
         """Return the groups of an epoch, a function of its number."""

@@ -84,10 +84,11 @@ class Sentences:
         known = self.corpus.entity["qid"]
         own = -2 - np.arange(len(known))
         numbers = np.where(known >= 0, known, own)
-        return tuple(
+        head, tail = (
             numbers[first + self.corpus.pair[side][self.examples.pair_N]]
             for side in ("head", "tail")
         )
+        return head, tail
 
     def lengths(self, examples: Ints) -> Ints:
         """Return the pieces of each sentence as it will be encoded."""
