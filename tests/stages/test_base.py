@@ -42,7 +42,7 @@ def make(tmp_path: Path) -> Make:
 def test_rows_come_from_memory_or_from_parts_in_their_order(make: Make, tmp_path: Path) -> None:
     artifact = Artifact(tmp_path / "made")
     for shard, qid in enumerate(("Q2", "Q1")):
-        artifact.put_part(TITLES, shard, [TITLES.batch([("a", qid, 0)])])
+        artifact.put_part(TITLES, shard, [TITLES.batch([("a", qid, 0, None)])])
     paths = [artifact.part("titles", shard) for shard in (0, 1)]
     inputs = make({"titles": InputTable(paths), "links": InputTable(rows=table_rows(LINKS, []))})
     assert inputs.rows(TITLES)["qid"].to_pylist() == ["Q2", "Q1"]
@@ -158,7 +158,7 @@ def test_a_table_of_the_own_axis_comes_by_shard_and_any_other_whole(
 
 def test_pending_rows_are_handed_on_by_table_and_then_forgotten() -> None:
     pending = Pending(TITLES, LINKS)
-    pending.add(TITLES, ("a", "Q1", 0), ("b", "Q2", 1))
+    pending.add(TITLES, ("a", "Q1", 0, None), ("b", "Q2", 1, None))
     flushed = [(table.name, batch.num_rows) for table, batch in pending.flush()]
     assert flushed == [("titles", 2)]
     assert list(pending.flush()) == []

@@ -106,7 +106,7 @@ def put_run(
     """Make a run with three tables of the real schemas."""
     steps = {}
     for stage, table, rows in (
-        ("index_aliases", TITLES, [[("Warsaw", f"Q{int(digits, 16)}", 0)]]),
+        ("index_aliases", TITLES, [[("Warsaw", f"Q{int(digits, 16)}", 0, None)]]),
         ("link", LINKS, LINK_ROWS),
         ("align", TUPLES, [[TUPLE_ROW]]),
     ):
