@@ -316,7 +316,7 @@ def check(config: PretrainConfig) -> None:
 
 PRETRAIN = Stage(
     "pretrain",
-    version=2,
+    version=3,
     config=PretrainConfig,
     reads=reads,
     writes=(ENCODERS, UPDATES),

@@ -24,13 +24,23 @@ if TYPE_CHECKING:
 class Documents:
     """The documents of a corpus that have a label.
 
+    Every document is cut to one length whatever stands beside it in a batch, so that how an update
+    is cut into micro-batches changes no text.
+
+    Args:
+        marked: Whether markers stand around the mentions of each entity.
+        reserve: Pieces that a view may put in front of a document.
+
     Attributes:
         rows: Their numbers in the corpus.
+        dropped: Mentions, entities and pairs that are cut off, by reason.
     """
 
-    def __init__(self, setting: Setting, max_pieces: int) -> None:
+    def __init__(
+        self, setting: Setting, max_pieces: int, *, marked: bool, reserve: int = 0
+    ) -> None:
         self.corpus, self.encoder, self.seed = setting.corpus, setting.encoder, setting.seed
-        self.max_pieces = max_pieces
+        self.max_pieces, self._marked, self._room = max_pieces, marked, max_pieces - reserve
         labelled = self.corpus.label["relation"] != NA
         counts = np.add.reduceat(
             np.append(labelled, False).astype(np.int64), self.corpus.label.bounds[:-1]
@@ -41,6 +51,7 @@ class Documents:
                 "no document of the corpus has a relation",
                 mend="Take a larger corpus, or look at the tables tuples and splits",
             )
+        self.dropped = self._lost()
 
     def epoch(self, epoch: int) -> Groups:
         """Return the documents in random order."""
@@ -62,21 +73,18 @@ class Documents:
         taken: Taken,
         view: Callable[[Batch[Array], Chance], Batch[Array]],
         mlm: MlmConfig,
-        reserve: int = 0,
     ) -> Batch[Array]:
         """Return documents as a view shows them, with pieces hidden; those of one epoch together.
 
         Args:
-            view: Changes a batch of one epoch; it may leave sequences out.
-            reserve: Pieces that the view may add to a sequence.
+            view: Changes a batch of one epoch, cut and marked; it may leave sequences out.
         """
-        from stages.model import masking, views
+        from stages.model import masking
 
         shown = []
         for epoch in np.unique(taken.epochs):
             chance = Chance(self.seed, int(epoch))
-            batch = self.corpus.take(taken.rows[taken.epochs == epoch])
-            batch, _ = views.fit(batch, self.max_pieces - reserve)
+            batch, _ = self._cut(taken.rows[taken.epochs == epoch], chance)
             batch = view(batch, chance)
             if mlm.weight:
                 batch = masking.mask(
@@ -88,6 +96,23 @@ class Documents:
                 )
             shown.append(batch)
         return joined(shown) if len(shown) > 1 else shown[0]
+
+    def _cut(self, rows: Ints, chance: Chance) -> tuple[Batch[Array], dict[str, int]]:
+        """Return documents, marked where they are to be, and what they lost at their ends."""
+        from stages.model import views
+
+        batch = self.corpus.take(rows)
+        if self._marked:
+            batch = views.mark_entities(batch, self.encoder.markers, chance)
+        return views.fit(batch, self._room)
+
+    def _lost(self) -> dict[str, int]:
+        """Count what is cut off; the same in every epoch."""
+        mentions = np.diff(self.corpus.mention.bounds)
+        lengths = self.corpus.lengths_D + (2 * mentions if self._marked else 0)
+        long = self.rows[lengths[self.rows] > self._room]
+        lost = self._cut(long, Chance(self.seed, 0))[1] if len(long) else {}
+        return {f"{what}_behind_max_pieces": count for what, count in lost.items()}
 
 
 def entities_in_sequence(batch: Batch[Array]) -> Ints:

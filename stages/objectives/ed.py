@@ -77,7 +77,6 @@ class Ed:
     """Asks each document for the tail of one of its tuples."""
 
     pool: Pool = "micro"
-    dropped: Mapping[str, int] = {}
 
     def __init__(self, config: EdConfig, setting: Setting) -> None:
         from stages.objectives.documents import Documents
@@ -86,8 +85,17 @@ class Ed:
         require_mlm_head(setting.encoder, config.mlm)
         self._config = config
         self._encoder = setting.encoder
-        self._documents = Documents(setting, config.max_pieces)
         self._name_bounds, self._name_ids = pieces_of(setting)
+        mention = setting.corpus.mention
+        longest = int((mention["end"] - mention["start"]).max(initial=0))
+        self._documents = Documents(
+            setting,
+            config.max_pieces,
+            marked=config.representation == "marker",
+            # In front stand the name of a relation, a mention of the head, and [SEP].
+            reserve=int(np.diff(self._name_bounds).max(initial=0)) + longest + 1,
+        )
+        self.dropped = self._documents.dropped
         self.weights: Mapping[str, float] = {
             "ed": config.weight,
             "mlm": config.weight * config.mlm.weight,
@@ -121,8 +129,6 @@ class Ed:
             batch = keep(batch, {"B": has_label})
             question = ask(batch, chance)
             asked.append(question)
-            if self._config.representation == "marker":
-                batch = views.mark_entities(batch, self._encoder.markers, chance)
             return views.prefix(
                 batch,
                 self._encoder.markers,
@@ -132,18 +138,8 @@ class Ed:
                 self._name_ids,
             )
 
-        reserve = int(np.diff(self._name_bounds).max(initial=0)) + 1 + self._longest_mention(taken)
-        batch = self._documents.disguised(taken, view, self._config.mlm, reserve)
+        batch = self._documents.disguised(taken, view, self._config.mlm)
         return EdMicro(batch, beside(asked), measured(self._encoder, batch))
-
-    def _longest_mention(self, taken: Taken) -> int:
-        """Return the pieces of the longest mention of some documents."""
-        mention = self._documents.corpus.mention
-        spans = [slice(mention.bounds[row], mention.bounds[row + 1]) for row in taken.rows]
-        return max(
-            (int((mention["end"][s] - mention["start"][s]).max(initial=0)) for s in spans),
-            default=0,
-        )
 
     def forward(self, micro: EdMicro) -> Output:
         """Return the loss of the questions, and that of the hidden pieces."""

@@ -91,8 +91,6 @@ class RdMicro:
 class Rd:
     """Contrasts the pairs of many documents by their relations."""
 
-    dropped: Mapping[str, int] = {}
-
     def __init__(self, config: RdConfig, setting: Setting) -> None:
         from stages.objectives.documents import Documents
         from stages.objectives.relation_pool import Rules
@@ -101,7 +99,10 @@ class Rd:
         require_mlm_head(setting.encoder, config.mlm)
         self._config = config
         self._encoder = setting.encoder
-        self._documents = Documents(setting, config.max_pieces)
+        self._documents = Documents(
+            setting, config.max_pieces, marked=config.representation == "marker"
+        )
+        self.dropped = self._documents.dropped
         self._rules = Rules(
             scopes=config.scopes,
             negatives=config.negatives,
@@ -141,22 +142,12 @@ class Rd:
         taken = taken.take(order)
 
         def view(batch: Batch[Array], chance: Chance) -> Batch[Array]:
-            from stages.model import views
             from stages.model.batch import keep
 
-            batch = keep(batch, {"P": some_na(batch, self._config.na_pairs, chance)})
-            if self._config.representation == "marker":
-                batch = views.mark_entities(batch, self._encoder.markers, chance)
-            return batch
+            return keep(batch, {"P": some_na(batch, self._config.na_pairs, chance)})
 
-        # Each entity marker is a piece more, in front of and behind each mention.
-        markers = 2 * self._most_mentions(taken) if self._config.representation == "marker" else 0
-        batch = self._documents.disguised(taken, view, self._config.mlm, markers)
+        batch = self._documents.disguised(taken, view, self._config.mlm)
         return RdMicro(batch, taken.rows, int(taken.groups.min()), measured(self._encoder, batch))
-
-    def _most_mentions(self, taken: Taken) -> int:
-        bounds = self._documents.corpus.mention.bounds
-        return int((bounds[taken.rows + 1] - bounds[taken.rows]).max(initial=0))
 
     def forward(self, micro: RdMicro) -> Output:
         """Return the representation of each pair, and the loss of the hidden pieces."""

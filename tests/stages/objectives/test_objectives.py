@@ -340,3 +340,20 @@ def test_mentions_are_never_hidden(config: Any) -> None:
         return
     for start, end in zip(batch.mention_start_M, batch.mention_end_M, strict=True):
         assert (batch.token_label_T[start:end] == NO_LABEL).all()
+
+
+@pytest.mark.parametrize("representation", ["mean", "marker"])
+@pytest.mark.parametrize(("kind", "most"), [(EdConfig, 34), (RdConfig, 20)])
+def test_long_documents_are_cut_alike_in_any_batch_and_what_is_lost_is_counted(
+    kind: Any, most: int, representation: str
+) -> None:
+    # A recipe may say 64 at the least, which is longer than these documents are.
+    config = kind(representation=representation, mlm=NONE).model_copy(update={"max_pieces": most})
+    objective = make_objective(config, setting(40))
+    assert objective.dropped["mentions_behind_max_pieces"] > 0
+    own = taken(objective)
+    whole = objective.collate(own).batch
+    assert whole.lengths_B.max() <= most
+    parts = np.array_split(np.arange(len(own.rows)), 3)
+    pieces = [objective.collate(own.take(part)).batch.ids_T for part in parts]
+    assert np.array_equal(whole.ids_T, np.concatenate(pieces))
