@@ -52,6 +52,11 @@ class ImportAnnotatedConfig(StageConfig):
         ["NA", "Na", "no_relation", "P0", "Other"],
         description="relations that mean that there is none",
     )
+    without_relations: list[str] = Field(
+        [],
+        description="relations that are left out, as the files name them: those of a benchmark "
+        "whose relations are to be new, as FewRel's. Documents that state no other are left out",
+    )
 
     @field_validator("format")
     @classmethod
@@ -106,25 +111,30 @@ def import_annotated(config: ImportAnnotatedConfig, inputs: Inputs) -> Iterator[
     Every span, order and label of the file survives; `annotations` holds what other tables do not.
     In `mentions` and `links`, where no two may overlap, the first of two stays.
 
-    Drops: "overlaps_mention" (mentions; in `entities` they stay), and what
-    `stages.annotated.read` drops of the format.
+    Drops: "overlaps_mention" (mentions; in `entities` they stay), "left_out_document" and
+    "left_out_relation" (see `without_relations`), and what `stages.annotated.read` drops of the
+    format.
 
     Raises:
+        ConfigError: If a relation is to be left out that there is not.
         SourceError: If a record is wrong, or two documents get one page id.
     """
     from stages.annotated import read
+    from stages.annotated.without import Without
 
     tables = (
         *(PAGES, PARAGRAPHS, SENTENCES, MENTIONS, DOCUMENTS),
         *(LINKS, ENTITIES, TUPLES, ANNOTATIONS),
     )
     pending = Pending(*tables)
+    without = Without(config.without_relations, config.na)
     keys: dict[int, str] = {}
     held = 0
     for path in config.files:
         # Each shard reads the whole file: what is left out is counted by the first alone.
         tally = inputs if inputs.shard.index == 0 else Nobody()
         for document in read(config.format or "", path, tally):
+            without.see(document)
             key = f"{path.name}:{document.id}"
             page_id = page_id_of(key)
             if inputs.shard.shards.of(page_id) != inputs.shard.index:
@@ -134,11 +144,15 @@ def import_annotated(config: ImportAnnotatedConfig, inputs: Inputs) -> Iterator[
                     f"{key} and {keys[page_id]} have the same page id {page_id}",
                     mend="Give one of them another id",
                 )
-            add(document, page_id, path.name, config, inputs, pending)
+            left = without.left(document, inputs)
+            if left is None:
+                continue
+            add(left, page_id, path.name, config, inputs, pending)
             held += 1
             if held % DOCUMENTS_AT_ONCE == 0:
                 inputs.report(f"importing {path.name}: {held:,} documents")
                 yield from pending.flush()
+    without.require_all_seen()
     yield from pending.flush()
 
 

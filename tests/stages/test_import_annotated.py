@@ -283,3 +283,35 @@ def test_a_corpus_that_is_not_there_is_refused_before_anything_runs(
 ) -> None:
     with pytest.raises(error, match=message):
         check(ImportAnnotatedConfig(**given))
+
+
+def test_relations_are_left_out_and_their_pairs_are_no_na(
+    run_stage: RunStage, bridge: Path, lines: Path
+) -> None:
+    half = run_stage(IMPORT_ANNOTATED, config("docred", bridge, without_relations=["P131"]), {})
+    pids = {(row["head_entity"], row["tail_entity"]): row["pids"] for row in half.rows(TUPLES)}
+    assert (pids.pop((1, 0)), set(map(tuple, pids.values()))) == (["P177"], {()})
+    assert half.inputs.drops["left_out_relation"] == 1
+    (row,) = half.rows(ANNOTATIONS)
+    assert [label["relation"] for label in row["labels"]] == ["P177"]
+
+    gone = config("docred", bridge, without_relations=["P131", "P177"])
+    assert run_stage(IMPORT_ANNOTATED, gone, {}).rows(PAGES) == []
+    left = run_stage(IMPORT_ANNOTATED, config("opennre", lines, without_relations=["left"]), {})
+    assert [row["pids"] for row in left.rows(TUPLES)] == [[]]
+    assert left.inputs.drops["left_out_document"] == 1
+
+
+def test_a_pair_whose_only_label_is_left_out_is_gone(run_stage: RunStage, tmp_path: Path) -> None:
+    other = {"h": 1, "t": 2, "r": "P9", "evidence": []}
+    path = tmp_path / "more.json"
+    path.write_text(json.dumps([{**BRIDGE, "labels": [*BRIDGE["labels"], other]}]), "utf-8")
+    left = run_stage(IMPORT_ANNOTATED, config("docred", path, without_relations=["P9"]), {})
+    pairs = {(row["head_entity"], row["tail_entity"]) for row in left.rows(TUPLES)}
+    assert pairs == {(0, 1), (0, 2), (1, 0), (2, 0), (2, 1)}
+
+
+def test_a_relation_to_leave_out_has_to_be_there(run_stage: RunStage, lines: Path) -> None:
+    slip = config("opennre", lines, without_relations=["lefd"])
+    with pytest.raises(ConfigError, match="'lefd' is to be left out.*Did you mean 'left'"):
+        run_stage(IMPORT_ANNOTATED, slip, {})
