@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from stages.base import Inputs, Read, Rows, Share, Stage, StageConfig, runtime
-from storage.errors import ConfigError, StageError
-from storage.fingerprint import file_digest, fingerprint
+from stages.base import Inputs, Read, Rows, Share, Stage, runtime
+from stages.start import StartConfig, check_start, start, start_facts
+from storage.errors import StageError
 from storage.tables import FEATURES, LEARNING_ORDERS, WORD_PIECES
 
 if TYPE_CHECKING:
@@ -22,25 +20,15 @@ if TYPE_CHECKING:
     from stages.model.encoder import Encoder
     from stages.model.label_records import Seen
 
-SCRATCH = "scratch"
 AT_ONCE = 50_000
 
 
-class LearnOrderConfig(StageConfig):
+class LearnOrderConfig(StartConfig):
     """Which classifier learns the labels, for how long, and what is recorded.
 
     The defaults are FineCL's; its code clips gradients at 0.1.
     """
 
-    encoder: str = Field(
-        SCRATCH,
-        min_length=1,
-        description="what training begins from: scratch, the folder of an encoder, or a hub id of "
-        "Hugging Face; featurize.tokenizer has to be the same",
-    )
-    revision: str | None = Field(None, description="commit of the hub's repository")
-    layers: int = Field(4, ge=1, description="of an encoder from scratch")
-    width: int = Field(256, ge=64, multiple_of=64, description="of an encoder from scratch")
     unit: Literal["document", "sentence"] = Field(
         "document",
         description="document: all pairs of a text at once, through a bilinear head; sentence: the "
@@ -67,7 +55,6 @@ class LearnOrderConfig(StageConfig):
     weight_decay: float = Field(0.0, ge=0.0, description="of matrices; not of biases and norms")
     clip_norm: float = Field(1.0, gt=0.0, description="largest norm of the gradient")
     max_pieces: int = Field(512, ge=16, description="pieces of a text, all included")
-    seed: int = Field(13, ge=0, description="set by the recipe's own `seed`, or by a variant's")
     micro_tokens: int = runtime(
         16_384, ge=16, description="tokens that are encoded at once; lower it when memory runs out"
     )
@@ -91,7 +78,7 @@ def learn_order(config: LearnOrderConfig, inputs: Inputs) -> Iterator[Rows]:
 
     accelerator = begin(config.seed)
     inputs.require_world(accelerator.num_processes)
-    encoder = make_encoder(config, inputs)
+    encoder = start(config, inputs)
     require_tokenizer(encoder.tokenizer, inputs.rows(FEATURES)["tokenizer"], "learn_order")
     with accelerator.main_process_first():
         path = inputs.scratch / "corpus.arrow"
@@ -112,22 +99,6 @@ def learn_order(config: LearnOrderConfig, inputs: Inputs) -> Iterator[Rows]:
         labels = len(corpus.label["relation"])
         seen = {name: own.read(labels, config.epochs) for name, own in records.items()}
         yield from rows(corpus, seen, inputs)
-
-
-def make_encoder(config: LearnOrderConfig, inputs: Inputs) -> Encoder:
-    """Return the encoder that training begins from."""
-    from stages.model.encoder import load_encoder, new_encoder
-    from stages.model.markers import load_tokenizer
-
-    if config.encoder != SCRATCH:
-        return load_encoder(config.encoder, revision=config.revision)
-    return new_encoder(
-        load_tokenizer(inputs.files(WORD_PIECES)["tokenizer.json"].parent),
-        layers=config.layers,
-        width=config.width,
-        heads=config.width // 64,
-        seed=config.seed,
-    )
 
 
 def train_on(
@@ -262,36 +233,12 @@ def learnt_shares(seen: Seen, labels: Any) -> list[int]:
 
 def reads(config: LearnOrderConfig) -> tuple[Read, ...]:
     """Return what the stage reads: a vocabulary from scratch."""
-    return (FEATURES, WORD_PIECES) if config.encoder == SCRATCH else (FEATURES,)
-
-
-def facts(config: LearnOrderConfig) -> dict[str, str]:
-    """Return the digest of a local encoder's files; a hub id is known by its revision."""
-    folder = Path(config.encoder).expanduser()
-    if config.encoder == SCRATCH or not folder.is_dir():
-        return {}
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    return {"encoder": fingerprint([[path.name, file_digest(path)] for path in files])}
+    return (FEATURES, WORD_PIECES) if config.untrained else (FEATURES,)
 
 
 def check(config: LearnOrderConfig) -> None:
-    """Check that training can begin on this machine.
-
-    Raises:
-        ConfigError: If something is missing, or a hub id has no revision.
-    """
-    if find_spec("torch") is None:
-        raise ConfigError(
-            "training needs torch, which is not installed",
-            mend='Install what training needs: pip install "relmill[train]"',
-        )
-    local = config.encoder == SCRATCH or Path(config.encoder).expanduser().is_dir()
-    if not local and config.revision is None:
-        raise ConfigError(
-            f"learn_order.encoder is {config.encoder!r}: no folder, and no revision says which one "
-            "of the hub it is",
-            mend="Name a folder that is there, or set learn_order.revision to the commit",
-        )
+    """Check that training can begin on this machine."""
+    check_start(config, "learn_order")
 
 
 LEARN_ORDER = Stage(
@@ -301,7 +248,7 @@ LEARN_ORDER = Stage(
     reads=reads,
     writes=(LEARNING_ORDERS,),
     run=learn_order,
-    facts=facts,
+    facts=start_facts,
     check=check,
     variants=True,
     launched=True,

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from stages.base import Inputs, Read, Rows, Stage, StageConfig, runtime, select
+from stages.base import Inputs, Read, Rows, Stage, runtime, select
 from stages.objectives import Config as ObjectiveConfig
+from stages.start import StartConfig, check_start, start, start_facts
 from storage.errors import ConfigError
-from storage.fingerprint import file_digest, fingerprint
+from storage.fingerprint import file_digest
 from storage.tables import ENCODERS, FEATURES, PROPERTIES, UPDATES, WEIGHTS, WORD_PIECES
 
 if TYPE_CHECKING:
     from stages.model.corpus import Corpus
     from stages.model.encoder import Encoder
 
-SCRATCH = "scratch"
-UNTRAINED = (SCRATCH, "cnn", "bilstm")
-"""Encoders with random weights and the corpus's own vocabulary."""
 
-
-class PretrainConfig(StageConfig):
+class PretrainConfig(StartConfig):
     """Which encoder learns what, and how it is stepped.
 
     The defaults are those that MTB, CP and ERICA share. With `steps = 0` the encoder is saved as it
@@ -35,16 +31,6 @@ class PretrainConfig(StageConfig):
     weights: str | None = select(
         WEIGHTS, "which of several denoise steps; read where an objective has weights = true"
     )
-    encoder: str = Field(
-        SCRATCH,
-        min_length=1,
-        description="what training begins from: scratch, cnn or bilstm (random weights), the "
-        "folder of an encoder, or a hub id of Hugging Face; featurize.tokenizer has to be the same "
-        "(scratch for random weights)",
-    )
-    revision: str | None = Field(None, description="commit of the hub's repository")
-    layers: int = Field(4, ge=1, description="of an encoder from scratch")
-    width: int = Field(256, ge=64, multiple_of=64, description="of an encoder from scratch")
     objectives: tuple[ObjectiveConfig, ...] = Field(
         (), description="what is paid for: one table, or a list of them"
     )
@@ -77,7 +63,6 @@ class PretrainConfig(StageConfig):
     recompute: bool = runtime(
         False, description="keep each layer's input alone and compute the rest again: less memory"
     )
-    seed: int = Field(13, ge=0, description="set by the recipe's own `seed`, or by a variant's")
     micro_tokens: int = runtime(
         16_384, ge=16, description="tokens that are encoded at once; lower it when memory runs out"
     )
@@ -114,37 +99,12 @@ def pretrain(config: PretrainConfig, inputs: Inputs) -> Iterator[Rows]:
 
 def make_encoder(config: PretrainConfig, inputs: Inputs) -> Encoder:
     """Return the encoder that training begins from, with the layers frozen that do not learn."""
-    from stages.model.encoder import load_encoder
-
-    if config.encoder in UNTRAINED:
-        encoder = untrained(config, inputs)
-    else:
-        encoder = load_encoder(config.encoder, revision=config.revision, attention=config.attention)
+    encoder = start(config, inputs, attention=config.attention)
     if config.trained_layers is not None:
         encoder.freeze_below(config.trained_layers)
     if config.recompute:
         encoder.checkpoint()
     return encoder
-
-
-def untrained(config: PretrainConfig, inputs: Inputs) -> Encoder:
-    """Return an encoder with random weights."""
-    from stages.model.baselines import KINDS, new_baseline
-    from stages.model.encoder import new_encoder
-    from stages.model.markers import load_tokenizer
-
-    tokenizer = load_tokenizer(inputs.files(WORD_PIECES)["tokenizer.json"].parent)
-    for kind in KINDS:
-        if config.encoder == kind:
-            return new_baseline(kind, tokenizer, seed=config.seed)
-    return new_encoder(
-        tokenizer,
-        layers=config.layers,
-        width=config.width,
-        heads=config.width // 64,
-        seed=config.seed,
-        attention=config.attention,
-    )
 
 
 def packed_corpus(config: PretrainConfig, inputs: Inputs) -> Path:
@@ -272,21 +232,12 @@ def reads(config: PretrainConfig) -> tuple[Read, ...]:
         tables.append(FEATURES)
     if config.steps and any(getattr(own, "weights", False) for own in config.objectives):
         tables.append(WEIGHTS)
-    if config.encoder in UNTRAINED:
+    if config.untrained:
         tables.append(WORD_PIECES)
     asks = any(own.name == "ed" for own in config.objectives)
     if config.steps and asks and config.relation_names == "properties":
         tables.append(PROPERTIES)
     return tuple(tables)
-
-
-def facts(config: PretrainConfig) -> dict[str, str]:
-    """Return the digest of a local encoder's files; a hub id is known by its revision."""
-    folder = Path(config.encoder).expanduser()
-    if config.encoder in UNTRAINED or not folder.is_dir():
-        return {}
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    return {"encoder": fingerprint([[path.name, file_digest(path)] for path in files])}
 
 
 def check(config: PretrainConfig) -> None:
@@ -295,22 +246,11 @@ def check(config: PretrainConfig) -> None:
     Raises:
         ConfigError: If something is missing, or a hub id has no revision.
     """
-    if find_spec("torch") is None:
-        raise ConfigError(
-            "training needs torch, which is not installed",
-            mend='Install what training needs: pip install "relmill[train]"',
-        )
+    check_start(config, "pretrain")
     if config.steps and not config.objectives:
         raise ConfigError(
             f"pretrain.steps is {config.steps:,}, and there is no objective",
             mend='For example: objectives = { name = "cp" }; or steps = 0 for the encoder as it is',
-        )
-    local = config.encoder in UNTRAINED or Path(config.encoder).expanduser().is_dir()
-    if not local and config.revision is None:
-        raise ConfigError(
-            f"pretrain.encoder is {config.encoder!r}: no folder, and no revision says which one of "
-            "the hub it is",
-            mend="Name a folder that is there, or set pretrain.revision to the commit",
         )
 
 
@@ -321,7 +261,7 @@ PRETRAIN = Stage(
     reads=reads,
     writes=(ENCODERS, UPDATES),
     run=pretrain,
-    facts=facts,
+    facts=start_facts,
     check=check,
     variants=True,
     launched=True,

@@ -34,7 +34,7 @@ DOORS = {
     "pyarrow.parquet": ("storage.warehouse",),
     "filelock": ("storage.warehouse",),
 }
-SHARED_BY_STAGES = {"stages.base", "stages.raw"}
+SHARED_BY_STAGES = {"stages.base", "stages.raw", "stages.start"}
 # Kits of things that a recipe names: each brings the config that is a value of its stage's.
 CHOICES = ("stages.denoising", "stages.objectives")
 NAMES = sorted(modules())

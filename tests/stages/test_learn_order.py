@@ -60,6 +60,14 @@ def test_every_label_has_a_row_and_its_order_is_the_first_epoch_that_was_right(
     assert other.rows(LEARNING_ORDERS)[0]["epoch_order"] is None
 
 
+@pytest.mark.parametrize("encoder", ["cnn", "bilstm"])
+def test_a_baseline_learns_in_an_order_too(
+    encoder: str, run_stage: RunStage, given: dict[Any, InputTable]
+) -> None:
+    found = run_stage(LEARN_ORDER, LearnOrderConfig(**SMALL, encoder=encoder), given)
+    assert len(found.rows(LEARNING_ORDERS)) == 5
+
+
 def test_sentences_show_pairs_that_one_sentence_holds(
     run_stage: RunStage, given: dict[Any, InputTable]
 ) -> None:
