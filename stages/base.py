@@ -8,10 +8,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_origin
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from storage import catalog
 from storage.artifact import Damage, Shard, Shards
@@ -42,6 +48,15 @@ class StageConfig(BaseModel):
         fields = type(self).model_fields.items()
         left_out = {name for name, f in fields if is_runtime(f) or selected(f)}
         return self.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
+
+    @model_serializer(mode="wrap")
+    def _with_kind(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Keep a field that has one value alone: it says of which class a part is."""
+        dumped: dict[str, Any] = dump(self)
+        for name, info in type(self).model_fields.items():
+            if get_origin(info.annotation) is Literal and len(get_args(info.annotation)) == 1:
+                dumped[name] = getattr(self, name)
+        return dumped
 
 
 def runtime(default: Any, **constraints: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
@@ -45,6 +45,24 @@ def test_values_equal_to_their_default_do_not_count() -> None:
 def test_other_values_count_as_json() -> None:
     config = Example(types=("C",), most=0, shards=ShardCounts(page=2))
     assert config.meaningful() == {"types": ["C"], "most": 0, "shards": {"page": 2}}
+
+
+class Cat(StageConfig):
+    name: Literal["cat"] = "cat"
+    lives: int = 9
+
+
+class Dog(StageConfig):
+    name: Literal["dog"] = "dog"
+
+
+class House(StageConfig):
+    pets: tuple[Annotated[Cat | Dog, Field(discriminator="name")], ...] = ()
+
+
+def test_which_of_several_classes_a_part_is_of_counts_where_all_else_is_a_default() -> None:
+    assert House(pets=(Cat(),)).meaningful() == {"pets": [{"name": "cat"}]}
+    assert House(pets=(Dog(),)).meaningful() == {"pets": [{"name": "dog"}]}
 
 
 def test_runtime_fields_do_not_count() -> None:
