@@ -72,7 +72,14 @@ class PretrainConfig(StartConfig):
     @classmethod
     def one_table_is_a_list(cls, value: Any) -> Any:
         """Take one table for a list of one."""
-        return (value,) if isinstance(value, Mapping) else value
+        return unchanging([value] if isinstance(value, Mapping) else value)
+
+
+def unchanging(value: Any) -> Any:
+    """Return a value with tuples in place of lists: behind a validator strict mode takes no list."""
+    if isinstance(value, Mapping):
+        return {name: unchanging(inner) for name, inner in value.items()}
+    return tuple(map(unchanging, value)) if isinstance(value, list) else value
 
 
 def pretrain(config: PretrainConfig, inputs: Inputs) -> Iterator[Rows]:

@@ -94,7 +94,30 @@ class BilinearHead(nn.Module):
         away_P = distance_bucket(first_M[head_P] - first_M[tail_P])
         head_PE = torch.cat([small_MH[head_P], self.distance(BUCKETS + away_P)], dim=1)
         tail_PE = torch.cat([small_MH[tail_P], self.distance(BUCKETS - away_P)], dim=1)
-        return at_least_fp32(self.bilinear(head_PE, tail_PE))
+        return at_least_fp32(bilinear(self.bilinear, head_PE, tail_PE))
+
+
+PAIRS_AT_ONCE = 4096
+
+
+def bilinear(layer: nn.Bilinear, head_PE: Tensor, tail_PE: Tensor) -> Tensor:
+    """Return what a bilinear layer returns, through one product of matrices.
+
+    PyTorch's own way back through the layer takes 30 times as long on a CPU.
+
+    Shape:
+        head_PE, tail_PE: (P, E). Result: (P, R).
+    """
+    relations, width, _ = layer.weight.shape
+    weight_ERE = layer.weight.permute(1, 0, 2).reshape(width, relations * width)
+    # In pieces, so that all pairs of many documents do not stand in memory R times at once.
+    parts = [
+        torch.einsum("pre,pe->pr", (head @ weight_ERE).view(len(head), relations, width), tail)
+        for head, tail in zip(
+            head_PE.split(PAIRS_AT_ONCE), tail_PE.split(PAIRS_AT_ONCE), strict=True
+        )
+    ]
+    return torch.cat(parts) + layer.bias
 
 
 class PrototypeHead(nn.Module):

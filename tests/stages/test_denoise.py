@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -230,3 +231,12 @@ def test_a_label_of_weight_0_is_no_example_of_anything(tmp_path: Path) -> None:
     assert batch.label_pair_L.tolist() == [0, 1]
     assert batch.label_relation_L.tolist() == [2, 0]
     assert batch.label_weight_L.tolist() == [2.0, 0.5]
+
+
+def test_a_recipe_gives_several_objectives_with_lists_inside() -> None:
+    given = [{"name": "rd", "weights": True, "scopes": ["ss", "cc"]}, {"name": "ed", "share": 0.5}]
+    config = PretrainConfig.model_validate_json(json.dumps({"objectives": given}))
+    assert [objective.name for objective in config.objectives] == ["rd", "ed"]
+    assert config.objectives[0].scopes == ("ss", "cc")
+    one = PretrainConfig.model_validate_json(json.dumps({"objectives": given[0]}))
+    assert one.objectives == config.objectives[:1]
