@@ -243,7 +243,7 @@ def check(config: LearnOrderConfig) -> None:
 
 LEARN_ORDER = Stage(
     "learn_order",
-    version=1,
+    version=2,
     config=LearnOrderConfig,
     reads=reads,
     writes=(LEARNING_ORDERS,),
