@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ settings.load_profile("relmill")
 Given = pa.Table | Sequence[Mapping[str, Any]] | InputTable
 ONE_SHARD = Shard(0, Shards())
 REPOSITORY = Path(__file__).parents[1]
+# Threads of tiny models wait for each other longer than they calculate. Processes inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_configure() -> None:

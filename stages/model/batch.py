@@ -119,7 +119,7 @@ class Batch(Generic[A]):
     @cached_property
     def marked(self) -> bool:
         """Whether every mention has a start marker."""
-        return bool((self.mention_marker_M >= 0).all())  # type: ignore[operator]
+        return bool((self.mention_marker_M >= 0).all())  # type: ignore[attr-defined, operator]
 
     def columns(self) -> Iterator[tuple[str, Mapping[str, str], A]]:
         """Yield name, declaration and values of each column that is there."""

@@ -84,4 +84,5 @@ class Seen:
     def order_N(self) -> Ints:
         """Return the first epoch in which each label was right; the number of epochs for never."""
         epochs = self.correct_NK.shape[1]
-        return np.where(self.correct_NK.any(axis=1), self.correct_NK.argmax(axis=1), epochs)
+        first: Ints = self.correct_NK.argmax(axis=1)
+        return np.where(self.correct_NK.any(axis=1), first, epochs)

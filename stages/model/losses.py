@@ -8,7 +8,8 @@ Shapes: A anchors, K keys, E width, N rows, C classes.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -19,7 +20,8 @@ from stages.model.batch import NO_LABEL
 Similarity = Literal["cosine", "dot"]
 
 
-class Loss(NamedTuple):
+@dataclass(frozen=True)
+class Loss:
     """A loss before it is divided.
 
     Attributes:
@@ -34,10 +36,8 @@ class Loss(NamedTuple):
         """Return the mean; 0 where there is no term."""
         return self.sum / self.count.clamp(min=1)
 
-    def __add__(self, other: object) -> Loss:
+    def __add__(self, other: Loss) -> Loss:
         """Pool the terms of two losses."""
-        if not isinstance(other, Loss):
-            return NotImplemented
         return Loss(self.sum + other.sum, self.count + other.count)
 
 

@@ -81,7 +81,7 @@ class Meter:
         from torch.utils.tensorboard import SummaryWriter
 
         self._file = self._path.open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(self._board_folder), purge_step=self._purge)  # type: ignore[no-untyped-call]
+        self._board = SummaryWriter(str(self._board_folder), purge_step=self._purge)
         return self
 
     def __exit__(
@@ -91,7 +91,7 @@ class Meter:
         traceback: TracebackType | None,
     ) -> None:
         self._file.close()
-        self._board.close()  # type: ignore[no-untyped-call]
+        self._board.close()
 
     def work(self, done: Work) -> None:
         """Count work since the last line."""
@@ -104,7 +104,7 @@ class Meter:
         self._file.flush()
         for name, value in row.items():
             if name != "step":
-                self._board.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+                self._board.add_scalar(name, value, step)
         return row
 
     def _speed(self) -> dict[str, float]:

@@ -114,7 +114,7 @@ def task_data(
     sentence = Lists(once, {"start": np.zeros(count, dtype=np.int64), "end": ends})
     found = in_pieces(encoder.tokenizer, texts, sentence, mention, mention.bounds, MOST_PIECES)
     kept_E = found.place_E >= 0
-    kept_N = kept_E.reshape(count, 2).all(axis=1)
+    kept_N = kept_E[0::2] & kept_E[1::2]
     type_E = [number.get(t or "", -1) for e in examples for t in (e.head_type, e.tail_type)]
     class_N = np.array([-1 if e.relation is None else classes[e.relation] for e in examples])
     bounds_P = offsets(kept_N.astype(np.int64))

@@ -90,7 +90,7 @@ def back_propagate(
                 losses = part.pooled(output.rows, [micro])
                 paid = paid + weighted(part, losses, told, 1.0 / len(part.micros)).to(device)
             if paid.requires_grad:
-                paid.backward()  # type: ignore[no-untyped-call]
+                paid.backward()
     return means(told)
 
 

@@ -212,20 +212,17 @@ def label_rows(micros: Sequence[RdMicro], like: Tensor) -> LabelRows:
     for micro in micros:
         batch, pair = micro.batch, micro.batch.label_pair_L
         entity = entities_in_sequence(batch)
-        for column, values in zip(
-            columns,
-            (
-                pair + first,
-                batch.label_relation_L,
-                batch.label_weight_L.astype(np.float32),
-                micro.document_B[label_sequence(batch)],
-                entity[batch.pair_head_P[pair]],
-                entity[batch.pair_tail_P[pair]],
-                batch.pair_intra_P[pair].astype(bool),
-            ),
-            strict=True,
-        ):
-            column.append(values)
+        values: list[Array] = [
+            pair + first,
+            batch.label_relation_L,
+            batch.label_weight_L.astype(np.float32),
+            micro.document_B[label_sequence(batch)],
+            entity[batch.pair_head_P[pair]],
+            entity[batch.pair_tail_P[pair]],
+            batch.pair_intra_P[pair].astype(bool),
+        ]
+        for column, of_batch in zip(columns, values, strict=True):
+            column.append(of_batch)
         first += len(batch.pair_head_P)
     return LabelRows(*(torch.as_tensor(np.concatenate(c)).to(like.device) for c in columns))
 

@@ -313,5 +313,5 @@ def test_a_pair_whose_only_label_is_left_out_is_gone(run_stage: RunStage, tmp_pa
 
 def test_a_relation_to_leave_out_has_to_be_there(run_stage: RunStage, lines: Path) -> None:
     slip = config("opennre", lines, without_relations=["lefd"])
-    with pytest.raises(ConfigError, match="'lefd' is to be left out.*Did you mean 'left'"):
+    with pytest.raises(ConfigError, match=r"'lefd' is to be left out.*Did you mean 'left'"):
         run_stage(IMPORT_ANNOTATED, slip, {})
