@@ -20,6 +20,7 @@ from flows.card import card
 from flows.export import export
 from flows.launch import launch
 from flows.options import RecipeName, Root, Sets, To, warehouse_at
+from flows.predict import predict
 from flows.sample import sample
 from flows.table import table
 from flows.why import why
@@ -190,6 +191,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     card,
     sample,
     export,
+    predict,
     look.diff,
     keep.log,
     keep.tag,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -64,11 +65,7 @@ def export_tuples(
         ConfigError: If the folder holds something.
     """
     tables.artifact("tuples")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(
-            f"--out is {out}, which is {'not empty' if out.is_dir() else 'a file'}",
-            mend="Name a folder that is empty or not there yet",
-        )
+    require_empty(out)
     done = Exported()
     relations: set[str] = set()
     revisions: dict[int, tuple[str, int]] = {}
@@ -88,6 +85,42 @@ def export_tuples(
     write_attribution(tables, revisions, out, done)
     write_card(tables, format, out, done)
     return done
+
+
+def require_empty(out: Path) -> None:
+    """Check that nothing would be written over.
+
+    Raises:
+        ConfigError: If the folder holds something.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(
+            f"--out is {out}, which is {'not empty' if out.is_dir() else 'a file'}",
+            mend="Name a folder that is empty or not there yet",
+        )
+
+
+def export_model(tables: Tables, table: str, variant: str | None, out: Path) -> list[Path]:
+    """Copy the folder of an encoder, or of a fine-tuned model, and return its files.
+
+    Args:
+        table: encoders or predictions.
+        variant: Of which step; None where there is one.
+        out: A folder that is empty or not there yet.
+
+    Raises:
+        ConfigError: If the folder holds something, or the step kept no model.
+    """
+    files = tables.files(table, variant)
+    require_empty(out)
+    if "config.json" not in files:
+        step = tables.step(table, variant)
+        raise ConfigError(
+            f"{step} of {tables.origin} kept no model",
+            mend=f"Make it with one: relmill run RECIPE --set {step}.keep_model=true",
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    return [Path(shutil.copyfile(path, out / name)) for name, path in sorted(files.items())]
 
 
 def write_names(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
@@ -13,7 +14,7 @@ from storage.tables import BENCHMARK_FILES, CURVES, ENCODERS, PREDICTIONS
 
 if TYPE_CHECKING:
     from stages.model.encoder import Encoder
-    from stages.model.finetuning import Settings
+    from stages.model.finetuning import Classified, Settings
     from stages.tasks.base import Example, Task
 
 DEFAULT = "default"
@@ -64,6 +65,10 @@ class FinetuneConfig(StageConfig):
     similarity: Literal["dot", "euclid", "cosine"] = Field(
         "dot", description="fewrel: what makes a query near a prototype"
     )
+    keep_model: bool = Field(
+        False,
+        description="keep the fine-tuned model as a folder, for `relmill predict`; not of fewrel",
+    )
     micro_tokens: int = runtime(4096, ge=64, description="word pieces of a micro-batch")
 
     @field_validator("task")
@@ -106,7 +111,8 @@ def facts(config: FinetuneConfig) -> dict[str, Any]:
 def finetune(config: FinetuneConfig, inputs: Inputs) -> Iterator[Rows]:
     """Yield the predictions of a cell on dev and test, and the course of its training.
 
-    The subset of the training data that it saw is kept as `subset.json`.
+    The subset of the training data that it saw is kept as `subset.json`, and with `keep_model` the
+    model beside it.
 
     Drops: what `stages.annotated.read` drops; "overlapping_mentions", "too_far_apart" and
     "no_pieces" (examples whose head and tail cannot be shown together; those of dev and test count
@@ -210,9 +216,42 @@ def classification(
             for example, answer in zip(examples[split], answers, strict=True)
         ]
         yield PREDICTIONS, PREDICTIONS.batch(in_order(rows))
+    if config.keep_model:
+        keep(config, task, found, examples, inputs)
     cell = tuple(config.cell.values())
     points = sorted(course_of_values(inputs.scratch))
     yield CURVES, CURVES.batch([(*cell, *point) for point in points])
+
+
+def keep(
+    config: FinetuneConfig,
+    task: Task,
+    found: Classified,
+    examples: Mapping[str, Sequence[Example]],
+    inputs: Inputs,
+) -> None:
+    """Keep the files of a fine-tuned model, its card with what it scored."""
+    from stages.model.card import Card
+    from stages.model.relation_model import RelationModel
+    from stages.tasks.scores import confusion
+
+    scores = {}
+    for split, answers in found.answers.items():
+        gold = [example.relation or "" for example in examples[split]]
+        counts = confusion(gold, [answer.relation if answer else NOT_SHOWN for answer in answers])
+        scores |= {f"{split} {name}": value for name, value in task.scores(counts).items()}
+    card = Card(
+        name=f"Relations of {config.source}",
+        start=f"the encoder {config.encoder or DEFAULT}",
+        data=(f"{config.fraction:.0%} of the training split of {config.source}.",),
+        config=config.model_dump(mode="json"),
+        fingerprints=inputs.made_from,
+        scores=scores,
+    )
+    folder = inputs.scratch / "model"
+    RelationModel(found.model, found.relations, found.types, settings_of(config)).save(folder, card)
+    for path in sorted(folder.iterdir()):
+        shutil.copyfile(path, inputs.keep(path.name))
 
 
 def nearest_prototype(

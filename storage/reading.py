@@ -99,6 +99,16 @@ class Tables:
         """Return how a table, or a variant of it, came to be."""
         return self.manifests[self.step(table, variant)]
 
+    def files(self, table: str, variant: str | None = None) -> dict[str, Path]:
+        """Return the files that the writer of a table keeps beside its parts, by name.
+
+        Raises:
+            MissingArtifactError: If one was removed or cut by hand.
+        """
+        artifact, records = self.artifact(table, variant), self.manifest(table, variant).records
+        artifact.require_whole(records, table, files=True)
+        return {f.name: artifact.file(f.name) for record in records for f in record.files}
+
     def paths(self, table: str) -> catalog.Paths:
         """Return the Parquet files of a table that hold rows; by variant where it has variants."""
         steps = self.steps(table)
