@@ -76,7 +76,7 @@ class PretrainConfig(StartConfig):
 
 
 def unchanging(value: Any) -> Any:
-    """Return a value with tuples in place of lists: behind a validator strict mode takes no list."""
+    """Return a value with tuples for lists: behind a validator strict mode takes no list."""
     if isinstance(value, Mapping):
         return {name: unchanging(inner) for name, inner in value.items()}
     return tuple(map(unchanging, value)) if isinstance(value, list) else value
