@@ -235,7 +235,7 @@ def keep(
     from stages.model.relation_model import RelationModel
     from stages.tasks.scores import confusion
 
-    scores = {}
+    scores: dict[str, float] = {}
     for split, answers in found.answers.items():
         gold = [example.relation or "" for example in examples[split]]
         counts = confusion(gold, [answer.relation if answer else NOT_SHOWN for answer in answers])
