@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from flows.options import Root, warehouse_at
 from flows.render import grid, size
+from pipeline.config import run_name
 from storage.errors import ConfigError, MissingArtifactError
 from storage.reading import refresh_catalog
 from storage.refs import Refs, freed_bytes, remove
-
-
-def run_name(recipe: str) -> str:
-    """Return the name under which the runs of a recipe are kept; its file may be gone by now."""
-    return Path(recipe).stem if recipe.endswith(".toml") else recipe
 
 
 def log(

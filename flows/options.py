@@ -10,7 +10,10 @@ import typer
 from storage.warehouse import Warehouse
 
 RecipeName = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="tiny, simplewiki, enwiki, or a path to a .toml.")
+    str,
+    typer.Argument(
+        metavar="RECIPE", help="tiny or another of `relmill recipes`, or a path to a .toml."
+    ),
 ]
 Sets = Annotated[
     list[str] | None,

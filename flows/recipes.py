@@ -18,7 +18,7 @@ from pipeline.draw import mermaid
 def recipes() -> None:
     """List the recipes that come with relmill."""
     loaded = [load_recipe(name) for name in builtin_recipes()]
-    rows = [(each.name, each.wide.description, variants_text(each)) for each in loaded]
+    rows = [(each.given, each.wide.description, variants_text(each)) for each in loaded]
     head = ["recipe", "what it makes", "variants"]
     if not any(row[2] for row in rows):
         rows, head = [row[:2] for row in rows], head[:2]  # type: ignore[misc]

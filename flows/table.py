@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from statistics import mean, median, stdev
 from typing import Annotated, Any, cast
 
@@ -102,7 +103,7 @@ def page(
         ours = None if tables is None else ours_of(figure, cells, tables)
         rows.append(line(figure, ours))
         if recipe is not None and cells:
-            commands.update(dict.fromkeys(command(recipe, node) for node in cells))
+            commands.update(dict.fromkeys(commands_of(recipe, cells)))
     head = [f"{found.name}: {found.source}", f"{found.says}."]
     head += [found.note] if found.note else []
     columns = ["benchmark", "data", "setting", "input", "encoder", "paper", "ours"]
@@ -176,6 +177,18 @@ def ours_of(figure: Figure, cells: Sequence[Node], tables: Tables) -> Ours | Non
     return Ours(values, sum(manifest.seconds for manifest in manifests if manifest is not None))
 
 
-def command(recipe: Recipe, node: Node) -> str:
-    """Return the command that runs one seed of a cell, to its scores."""
-    return recipe.command("run", f"--to {shlex.quote(f'evaluate.{node.variant}')}")
+def commands_of(recipe: Recipe, cells: Sequence[Node]) -> list[str]:
+    """Return the command that runs all seeds of a cell to their scores, or one for each seed."""
+    return [
+        recipe.command("run", f"--to {shlex.quote(f'evaluate.{name}')}")
+        for name in named_by(cells, recipe)
+    ]
+
+
+def named_by(cells: Sequence[Node], recipe: Recipe) -> list[str]:
+    """Return the one pattern that these cells and no others fit; else their names."""
+    names = [node.variant for node in cells]
+    starts = {n.variant.removesuffix(str(cast(Any, n.config).seed)) for n in cells}
+    pattern = f"{min(starts)}*"
+    fitting = [n.variant for n in recipe.find("finetune") if fnmatchcase(n.variant, pattern)]
+    return [pattern] if len(starts) == 1 and 1 < len(names) == len(fitting) else names

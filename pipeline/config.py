@@ -36,7 +36,7 @@ class Recipe:
     """A recipe with its overrides, every stage's config checked and typed.
 
     Attributes:
-        name: Name under which runs are kept: a builtin's, or the file's without its ending.
+        name: Name under which runs are kept, see `run_name`.
         overrides: The `stage.field=value` that were put over the file.
         nodes: Its stages, each variant on its own, in the order in which they run.
         given: What the person called it: a builtin's name, or a path.
@@ -85,9 +85,18 @@ class Recipe:
 
 
 def builtin_recipes() -> dict[str, Path]:
-    """Return the recipes that come with relmill, by name."""
+    """Return the recipes that come with relmill, by name: "tiny", "papers/cp"."""
     folder = Path(str(resources.files("pipeline") / "recipes"))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    found = {path.relative_to(folder).with_suffix(""): path for path in folder.rglob("*.toml")}
+    return {name.as_posix(): found[name] for name in sorted(found)}
+
+
+def run_name(recipe: str) -> str:
+    """Return the name under which the runs of a recipe are kept; its file may be gone by now.
+
+    That is a builtin's name, with dashes for slashes, or the file's without its ending.
+    """
+    return Path(recipe).stem if recipe.endswith(".toml") else recipe.replace("/", "-")
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -118,7 +127,7 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     wide = checked(RecipeWide, {k: values[k] for k in wide_names if k in values}, origin, "")
     shared = {"seed": wide.seed, "shards": wide.shards, LAUNCH: wide.launch}
     nodes = make_nodes(stages, values, late, shared, origin)
-    return Recipe(path.stem, tuple(overrides), wide, nodes, name)
+    return Recipe(run_name(name), tuple(overrides), wide, nodes, name)
 
 
 def is_for_variants(override: Override) -> bool:

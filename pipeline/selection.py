@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.config import find_recipe, load_recipe
+from pipeline.config import find_recipe, load_recipe, run_name
 from pipeline.plan import make_plan
 from storage.errors import ConfigError, MissingArtifactError
 from storage.reading import Tables, tables_of
@@ -27,7 +27,8 @@ def select(
         ConfigError: If both overrides and a tag are given.
     """
     refs = Refs(warehouse)
-    name = find_recipe(recipe).stem
+    find_recipe(recipe)
+    name = run_name(recipe)
     if tag is not None:
         if overrides:
             raise ConfigError("--tag and --set exclude each other", mend="Leave one of them out")

@@ -100,16 +100,16 @@ def test_a_config_cannot_be_changed_afterwards() -> None:
 
 
 def test_every_builtin_recipe_loads() -> None:
-    assert set(builtin_recipes()) >= {"tiny", "simplewiki", "enwiki"}
+    assert set(builtin_recipes()) >= {"tiny", "simplewiki", "enwiki", "papers/cp"}
     for name in builtin_recipes():
         recipe = load_recipe(name)
-        assert recipe.name == name
+        assert recipe.name == name.replace("/", "-")
         assert recipe.wide.description
 
 
 def test_an_unknown_recipe_is_answered_with_the_nearest_and_the_list() -> None:
     message = refused(recipe="enwki")
-    assert "no recipe 'enwki'. Did you mean enwiki? There are: enwiki, simplewiki, tiny." in message
+    assert "no recipe 'enwki'. Did you mean enwiki? There are: enwiki, papers/cp, " in message
 
 
 def test_a_recipe_file_that_is_not_there_is_named() -> None:
