@@ -148,7 +148,8 @@ def cells_of(figure: Figure, recipe: Recipe) -> list[Node]:
     return [
         node
         for node in recipe.nodes
-        if node.stage.name == "finetune" and matches(cast(Any, node.config).cell, figure)
+        if node.stage.name == "finetune"
+        and any(matches(cell, figure) for cell in cast(Any, node.config).cells)
     ]
 
 

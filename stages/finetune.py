@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from stages.model.finetuning import Classified, Settings
     from stages.tasks.base import Example, Task
 
+Ways = Annotated[int, Field(ge=2)]
+Shots = Annotated[int, Field(ge=1)]
 DEFAULT = "default"
 """What tables call the encoder where a cell names no variant: there is only one."""
 NOT_SHOWN = "(not shown)"
@@ -39,6 +41,12 @@ class FinetuneConfig(StageConfig):
         "variant of pretrain that is fine-tuned, and tables name it so; one with steps = 0 is the "
         "encoder as it began",
     )
+    encoder_name: str | None = Field(
+        None,
+        min_length=1,
+        description="what tables call the encoder; left out, its variant's name. Variants that "
+        "differ in their seed alone are averaged under one name",
+    )
     trained_layers: int | None = Field(
         None, ge=0, description="only the top ones are trained, and no embeddings; null for all"
     )
@@ -58,8 +66,12 @@ class FinetuneConfig(StageConfig):
     clip_norm: float = Field(1.0, gt=0, description="largest norm of the gradient")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout in front of the head")
     max_pieces: int = Field(100, ge=16, description="word pieces of an input")
-    ways: int = Field(5, ge=2, description="fewrel: relations of an episode")
-    shots: int = Field(1, ge=1, description="fewrel: supports of a relation")
+    ways: Ways | list[Ways] = Field(
+        5, description="fewrel: relations of an episode; of lists, all combinations are answered"
+    )
+    shots: Shots | list[Shots] = Field(
+        1, description="fewrel: supports of a relation; likewise one or several"
+    )
     queries: int = Field(1, ge=1, description="fewrel: queries of a relation")
     episodes: int = Field(10_000, ge=1, description="fewrel: episodes that are answered")
     similarity: Literal["dot", "euclid", "cosine"] = Field(
@@ -84,18 +96,28 @@ class FinetuneConfig(StageConfig):
         return self.benchmark or self.task
 
     @property
-    def cell(self) -> dict[str, Any]:
-        """The columns that say which cell a row is of, in their order."""
-        few_shot = self.task == "fewrel"
+    def settings(self) -> dict[str, tuple[int, int]]:
+        """The kinds of episodes, ways and shots of each by name, in the order of their names."""
+        ways, shots = (v if isinstance(v, list) else [v] for v in (self.ways, self.shots))
+        kinds = {f"{n}-way {k}-shot {self.similarity}": (n, k) for n in ways for k in shots}
+        return dict(sorted(kinds.items()))
+
+    def cell(self, setting: str = "") -> dict[str, Any]:
+        """Return the columns that say which cell a row is of, in their order."""
         return {
             "task": self.task,
             "benchmark": self.source,
-            "encoder": self.encoder or DEFAULT,
-            "setting": f"{self.ways}-way {self.shots}-shot {self.similarity}" if few_shot else "",
+            "encoder": self.encoder_name or self.encoder or DEFAULT,
+            "setting": setting,
             "input_format": self.input_format,
-            "fraction": 0.0 if few_shot else self.fraction,
+            "fraction": 0.0 if self.task == "fewrel" else self.fraction,
             "seed": self.seed,
         }
+
+    @property
+    def cells(self) -> list[dict[str, Any]]:
+        """All cells that rows are of: one, or one a kind of episodes."""
+        return [self.cell(name) for name in (self.settings if self.task == "fewrel" else [""])]
 
 
 def reads(config: FinetuneConfig) -> tuple[Read, ...]:
@@ -105,7 +127,8 @@ def reads(config: FinetuneConfig) -> tuple[Read, ...]:
 
 def facts(config: FinetuneConfig) -> dict[str, Any]:
     """Return the name of the encoder: it stands in the rows, so it counts."""
-    return {} if config.encoder is None else {"encoder": config.encoder}
+    name = config.encoder_name or config.encoder
+    return {} if name is None else {"encoder": name}
 
 
 def finetune(config: FinetuneConfig, inputs: Inputs) -> Iterator[Rows]:
@@ -210,15 +233,15 @@ def classification(
         count_lost(config, split, lost, inputs)
     for split, answers in found.answers.items():
         rows = [
-            prediction(config, split, example, answer.relation, answer.probability)
+            prediction(config.cell(), split, example, answer.relation, answer.probability)
             if answer is not None
-            else prediction(config, split, example, NOT_SHOWN, None)
+            else prediction(config.cell(), split, example, NOT_SHOWN, None)
             for example, answer in zip(examples[split], answers, strict=True)
         ]
         yield PREDICTIONS, PREDICTIONS.batch(in_order(rows))
     if config.keep_model:
         keep(config, task, found, examples, inputs)
-    cell = tuple(config.cell.values())
+    cell = tuple(config.cell().values())
     points = sorted(course_of_values(inputs.scratch))
     yield CURVES, CURVES.batch([(*cell, *point) for point in points])
 
@@ -261,32 +284,41 @@ def nearest_prototype(
     accelerator: Any,
     inputs: Inputs,
 ) -> Iterator[Rows]:
-    """Answer episodes of dev and test by the nearest prototype, with the encoder as it is."""
+    """Answer episodes of dev and test by the nearest prototype, with the encoder as it is.
+
+    Texts are encoded once, for all kinds of episodes.
+    """
     from stages.model.finetuning import embed
+
+    embedded: dict[str, tuple[list[Example], Any]] = {}
+    for split in (name for name in ("dev", "test") if name in splits):
+        examples = split_of(splits, split, config)
+        vectors, data = embed(encoder, settings_of(config), examples, accelerator)
+        count_lost(config, split, data.lost, inputs)
+        embedded[split] = [examples[place] for place in data.place_N], vectors
+    for setting in config.settings:
+        for name, (shown, found) in embedded.items():
+            inputs.report(f"answering {setting}, {name}")
+            rows = list(answered_episodes(config, setting, name, shown, found))
+            yield PREDICTIONS, PREDICTIONS.batch(in_order(rows))
+
+
+def answered_episodes(
+    config: FinetuneConfig, setting: str, split: str, shown: list[Example], vectors: Any
+) -> Iterator[tuple[Any, ...]]:
+    """Yield a `predictions` row for each query of the episodes of one kind."""
     from stages.tasks.fewrel import Episodes, answers
 
-    for split in ("dev", "test"):
-        if split not in splits:
-            continue
-        examples = split_of(splits, split, config)
-        vectors, data = embed(encoder, settings_of(config), examples, accelerator.device)
-        count_lost(config, split, data.lost, inputs)
-        shown = [examples[place] for place in data.place_N]
-        names = [example.relation or "" for example in shown]
-        drawn = Episodes(
-            names, ways=config.ways, shots=config.shots, queries=config.queries, seed=config.seed
-        )
-        rows = []
-        for number in range(config.episodes):
-            episode = drawn.episode(number)
-            chosen = answers(vectors, episode, config.similarity).ravel().tolist()
-            rows += [
-                prediction(
-                    config, split, shown[query], names[episode.support_NK[row, 0]], None, number
-                )
-                for query, row in zip(episode.query_NQ.ravel().tolist(), chosen, strict=True)
-            ]
-        yield PREDICTIONS, PREDICTIONS.batch(in_order(rows))
+    ways, shots = config.settings[setting]
+    names = [example.relation or "" for example in shown]
+    drawn = Episodes(names, ways=ways, shots=shots, queries=config.queries, seed=config.seed)
+    cell = config.cell(setting)
+    for number in range(config.episodes):
+        episode = drawn.episode(number)
+        chosen = answers(vectors, episode, config.similarity).ravel().tolist()
+        for query, row in zip(episode.query_NQ.ravel().tolist(), chosen, strict=True):
+            answer = names[episode.support_NK[row, 0]]
+            yield prediction(cell, split, shown[query], answer, None, number)
 
 
 def in_order(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -311,7 +343,7 @@ def settings_of(config: FinetuneConfig) -> Settings:
 
 
 def prediction(
-    config: FinetuneConfig,
+    cell: Mapping[str, Any],
     split: str,
     example: Example,
     answer: str,
@@ -320,7 +352,7 @@ def prediction(
 ) -> tuple[Any, ...]:
     """Return the `predictions` row of an example."""
     return (
-        *config.cell.values(),
+        *cell.values(),
         split,
         example.id if episode is None else f"{episode}/{example.id}",
         None if episode is None else str(episode),
@@ -333,7 +365,7 @@ def prediction(
 
 FINETUNE = Stage(
     "finetune",
-    version=2,
+    version=3,
     config=FinetuneConfig,
     reads=reads,
     writes=(PREDICTIONS, CURVES),

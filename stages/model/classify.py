@@ -6,6 +6,7 @@ Shapes: N examples, P pairs, R relations, E width of a pair's vector.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +30,8 @@ from storage.aside import written_aside
 __all__ = ["Classifier", "ClassifyCourse", "Predicted", "predict", "updates_of", "vectors"]
 
 Readout = Literal["marker", "mean", "first"]
+Autocast = Callable[[], AbstractContextManager[object]]
+"""Makes the context that forward passes run in: that of the accelerator's precision."""
 
 
 class Classifier(nn.Module):
@@ -107,8 +110,10 @@ class ClassifyCourse:
         score: Callable[[Ints], float],
         best: Path,
         device: torch.device,
+        autocast: Autocast = nullcontext,
     ) -> None:
         self._model, self._train, self._dev = model, train, dev
+        self._autocast = autocast
         self._micro_tokens = micro_tokens
         self._seed, self._score, self._best, self._device = seed, score, best, device
         self._per_epoch = updates_of(len(train), batch_size)
@@ -141,9 +146,10 @@ class ClassifyCourse:
         if step % self._per_epoch or rank():
             return {}
         if self._dev is None:
-            self._keep(0.0)
+            if step == self.steps:
+                self._keep(0.0)
             return {}
-        found = predict(self._model, self._dev, self._micro_tokens, self._device)
+        found = predict(self._model, self._dev, self._micro_tokens, self._device, self._autocast)
         score = self._score(found.class_N)
         if step == self._per_epoch or score > held(self._best)["score"]:
             self._keep(score)
@@ -179,7 +185,11 @@ def batches(data: TaskData, micro_tokens: int) -> Iterator[Ints]:
 
 @torch.no_grad()
 def predict(
-    model: Classifier, data: TaskData, micro_tokens: int, device: torch.device
+    model: Classifier,
+    data: TaskData,
+    micro_tokens: int,
+    device: torch.device,
+    autocast: Autocast = nullcontext,
 ) -> Predicted:
     """Return what a model answers; it is in training mode afterwards if it was before."""
     was_training = model.training
@@ -187,7 +197,8 @@ def predict(
     class_N = np.zeros(len(data), dtype=np.int64)
     probability_N = np.zeros(len(data))
     for rows in batches(data, micro_tokens):
-        logits_PR = model(data.batch(rows).to(device))
+        with autocast():
+            logits_PR = model(data.batch(rows).to(device))
         best_P = logits_PR.softmax(dim=-1).max(dim=-1)
         class_N[rows] = best_P.indices.cpu().numpy()
         probability_N[rows] = best_P.values.double().cpu().numpy()
@@ -197,13 +208,19 @@ def predict(
 
 @torch.no_grad()
 def vectors(
-    encoder: Encoder, data: TaskData, readout: Readout, micro_tokens: int, device: torch.device
+    encoder: Encoder,
+    data: TaskData,
+    readout: Readout,
+    micro_tokens: int,
+    device: torch.device,
+    autocast: Autocast = nullcontext,
 ) -> Any:
     """Return the vector of each example, (N, E), fp32."""
     encoder.eval()
     found: Any = None
     for rows in batches(data, micro_tokens):
-        pair_PE = read_out(encoder.encode(data.batch(rows).to(device)), readout)
+        with autocast():
+            pair_PE = read_out(encoder.encode(data.batch(rows).to(device)), readout)
         if found is None:
             found = np.zeros((len(data), pair_PE.shape[1]), dtype=np.float32)
         found[rows] = pair_PE.float().cpu().numpy()

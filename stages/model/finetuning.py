@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stages.model.classify import (
     Classifier,
@@ -25,9 +25,6 @@ from stages.model.views import InputFormat
 from stages.tasks.base import Example, Task
 from stages.tasks.scores import confusion, label_ids
 from storage.errors import StageError
-
-if TYPE_CHECKING:
-    import torch
 
 __all__ = ["Answer", "Classified", "Settings", "classify", "course_of_values", "embed"]
 
@@ -135,15 +132,14 @@ def classify(
         score=scorer(task, shown.get("dev", ()), data.get("dev"), relations),
         best=folder / "best.pt",
         device=accelerator.device,
+        autocast=accelerator.autocast,
     )
     train(model, course, loop, accelerator, folder, tell=tell, stopping=stopping)
     if rank():
         return None
     course.restore_best()
     answers = {
-        split: answered(
-            model, own, relations, len(shown[split]), settings.micro_tokens, accelerator.device
-        )
+        split: answered(model, own, relations, len(shown[split]), settings, accelerator)
         for split, own in data.items()
         if split != "train"
     }
@@ -203,11 +199,11 @@ def answered(
     data: TaskData,
     relations: Sequence[str],
     count: int,
-    micro_tokens: int,
-    device: torch.device,
+    settings: Settings,
+    accelerator: Any,
 ) -> list[Answer | None]:
     """Return the answer to each example."""
-    found = predict(model, data, micro_tokens, device)
+    found = predict(model, data, settings.micro_tokens, accelerator.device, accelerator.autocast)
     answers: list[Answer | None] = [None] * count
     columns = (data.place_N.tolist(), found.class_N.tolist(), found.probability_N.tolist())
     for place, number, probability in zip(*columns, strict=True):
@@ -216,13 +212,20 @@ def answered(
 
 
 def embed(
-    encoder: Encoder, settings: Settings, examples: Sequence[Example], device: torch.device
+    encoder: Encoder, settings: Settings, examples: Sequence[Example], accelerator: Any
 ) -> tuple[Any, TaskData]:
     """Return the vector of each example that can be shown, (N, E), without any training."""
-    encoder.to(device)
+    encoder.to(accelerator.device)
     classes = label_ids((example.relation or "" for example in examples), ())
     data = prepared(settings, encoder, examples, classes, types_of(examples))
-    found = vectors(encoder, data, settings.readout, settings.micro_tokens, device)
+    found = vectors(
+        encoder,
+        data,
+        settings.readout,
+        settings.micro_tokens,
+        accelerator.device,
+        accelerator.autocast,
+    )
     return found, data
 
 

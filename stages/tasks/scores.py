@@ -33,7 +33,8 @@ __all__ = [
 
 Z_95 = 1.959963984540054
 """Quantile of the normal distribution for an interval of 95 %."""
-
+AT_ONCE = 50
+"""Draws of a bootstrap that are counted together."""
 
 Confusion: TypeAlias = Mapping[tuple[str, str | None], int]
 """Number of examples by relation and prediction."""
@@ -240,16 +241,19 @@ def resampled(
     alike = Counter(
         tuple(sorted(number[gold[i], predicted[i]] for i in cluster)) for cluster in clusters
     )
-    counts_CK = np.zeros((len(alike), len(kinds)), dtype=np.int64)
+    # Whole numbers in fp64, whose products are fast and exact below 2^53.
+    counts_CK = np.zeros((len(alike), len(kinds)))
     for row, members in enumerate(alike):
         np.add.at(counts_CK[row], list(members), 1)
     shares_C = np.array(list(alike.values())) / len(clusters)
     rng = np.random.default_rng(seed)
     values: dict[str, list[float]] = {}
-    for _ in range(samples):
-        drawn_K = rng.multinomial(len(clusters), shares_C) @ counts_CK
-        again = {kind: n for kind, n in zip(kinds, drawn_K.tolist(), strict=True) if n}
-        for name, value in scores(again).items():
-            values.setdefault(name, []).append(value)
+    for first in range(0, samples, AT_ONCE):
+        size = (min(AT_ONCE, samples - first),)
+        drawn_SK = rng.multinomial(len(clusters), shares_C, size=size) @ counts_CK
+        for drawn in drawn_SK.astype(np.int64).tolist():
+            again = {kind: n for kind, n in zip(kinds, drawn, strict=True) if n}
+            for name, value in scores(again).items():
+                values.setdefault(name, []).append(value)
     bounds = {name: np.quantile(found, [0.025, 0.975]) for name, found in values.items()}
     return {name: Interval(float(low), float(high)) for name, (low, high) in bounds.items()}

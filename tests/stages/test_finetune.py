@@ -211,6 +211,14 @@ def test_episodes_are_answered_without_training(run_stage: RunStage, tmp_path: P
     assert Counter(row["cluster"] for row in rows) == {str(i): 6 for i in range(5)}
     assert {(row["setting"], row["fraction"]) for row in rows} == {("3-way 2-shot cosine", 0.0)}
     assert outcome.batches["curves"] == []
+    several = few.model_copy(update={"ways": [2, 3], "shots": [2, 1]})
+    by_setting: dict[str, list[dict[str, Any]]] = {}
+    for row in run_stage(FINETUNE, several, given_to(given)).rows(PREDICTIONS):
+        by_setting.setdefault(row["setting"], []).append(row)
+    kinds = ["2-way 1-shot", "2-way 2-shot", "3-way 1-shot", "3-way 2-shot"]
+    assert list(by_setting) == [f"{kind} cosine" for kind in kinds]
+    assert [cell["setting"] for cell in several.cells] == list(by_setting)
+    assert by_setting["3-way 2-shot cosine"] == rows
 
 
 @pytest.mark.parametrize(
@@ -235,6 +243,22 @@ def test_the_name_of_an_encoder_stands_in_the_rows_and_so_counts(
     outcome = made(run_stage, tmp_path, epochs=1, encoder="cp")
     assert {row["encoder"] for row in outcome.rows(PREDICTIONS)} == {"cp"}
     assert facts(config(encoder="cp")) != facts(config(encoder="mtb"))
+
+
+def test_encoders_that_differ_in_their_seed_share_a_name(
+    run_stage: RunStage, tmp_path: Path
+) -> None:
+    outcome = made(run_stage, tmp_path, epochs=1, encoder="cp-1", encoder_name="cp")
+    assert {row["encoder"] for row in outcome.rows(PREDICTIONS)} == {"cp"}
+    renamed = config(encoder="cp-2", encoder_name="cp")
+    assert facts(renamed) == facts(config(encoder="cp"))
+
+
+def test_without_dev_the_last_epoch_answers(run_stage: RunStage, tmp_path: Path) -> None:
+    given = benchmark(tmp_path, train=20, test=8)
+    outcome = run_stage(FINETUNE, config(epochs=2), given_to(given))
+    assert {row["split"] for row in outcome.rows(PREDICTIONS)} == {"test"}
+    assert {row["name"] for row in outcome.rows(CURVES)} == {"loss"}
 
 
 def test_an_epoch_is_cut_into_updates_of_equal_size() -> None:
