@@ -1,4 +1,4 @@
-"""The evidence that pre-training helps: carries out benchmarks/protocol.md, one cell after the other.
+"""The evidence that pre-training helps: carries out benchmarks/protocol.md, cell by cell.
 
     python -m benchmarks.evidence --data FOLDER [--root WAREHOUSE] [--minutes N]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stages.model.classify import (
+    Autocast,
     Classifier,
     ClassifyCourse,
     Readout,
@@ -25,6 +27,9 @@ from stages.model.views import InputFormat
 from stages.tasks.base import Example, Task
 from stages.tasks.scores import confusion, label_ids
 from storage.errors import StageError
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Answer", "Classified", "Settings", "classify", "course_of_values", "embed"]
 
@@ -139,7 +144,15 @@ def classify(
         return None
     course.restore_best()
     answers = {
-        split: answered(model, own, relations, len(shown[split]), settings, accelerator)
+        split: answered(
+            model,
+            own,
+            relations,
+            len(shown[split]),
+            settings.micro_tokens,
+            accelerator.device,
+            accelerator.autocast,
+        )
         for split, own in data.items()
         if split != "train"
     }
@@ -199,11 +212,12 @@ def answered(
     data: TaskData,
     relations: Sequence[str],
     count: int,
-    settings: Settings,
-    accelerator: Any,
+    micro_tokens: int,
+    device: torch.device,
+    autocast: Autocast = nullcontext,
 ) -> list[Answer | None]:
     """Return the answer to each example."""
-    found = predict(model, data, settings.micro_tokens, accelerator.device, accelerator.autocast)
+    found = predict(model, data, micro_tokens, device, autocast)
     answers: list[Answer | None] = [None] * count
     columns = (data.place_N.tolist(), found.class_N.tolist(), found.probability_N.tolist())
     for place, number, probability in zip(*columns, strict=True):
