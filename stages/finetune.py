@@ -77,6 +77,15 @@ class FinetuneConfig(StageConfig):
     similarity: Literal["dot", "euclid", "cosine"] = Field(
         "dot", description="fewrel: what makes a query near a prototype"
     )
+    training_updates: int = Field(
+        0,
+        ge=0,
+        description="fewrel: updates on episodes of the train split; 0: the encoder answers as it "
+        "is. The last weights answer: nothing is chosen on dev",
+    )
+    training_episodes: int = Field(4, ge=1, description="fewrel: episodes of an update")
+    training_ways: int = Field(5, ge=2, description="fewrel: relations of a training episode")
+    training_shots: int = Field(1, ge=1, description="fewrel: supports of a relation there")
     keep_model: bool = Field(
         False,
         description="keep the fine-tuned model as a folder, for `relmill predict`; not of fewrel",
@@ -97,9 +106,13 @@ class FinetuneConfig(StageConfig):
 
     @property
     def settings(self) -> dict[str, tuple[int, int]]:
-        """The kinds of episodes, ways and shots of each by name, in the order of their names."""
+        """The kinds of episodes, ways and shots of each by name, in the order of their names.
+
+        A name also says whether the encoder has learnt from episodes.
+        """
         ways, shots = (v if isinstance(v, list) else [v] for v in (self.ways, self.shots))
-        kinds = {f"{n}-way {k}-shot {self.similarity}": (n, k) for n in ways for k in shots}
+        how = f"{self.similarity} trained" if self.training_updates else self.similarity
+        kinds = {f"{n}-way {k}-shot {how}": (n, k) for n in ways for k in shots}
         return dict(sorted(kinds.items()))
 
     def cell(self, setting: str = "") -> dict[str, Any]:
@@ -155,8 +168,12 @@ def finetune(config: FinetuneConfig, inputs: Inputs) -> Iterator[Rows]:
     encoder = load(config, inputs)
     if task.head == "linear":
         yield from classification(config, task, splits, encoder, accelerator, inputs)
-    elif inputs.rank.index == 0:
-        yield from nearest_prototype(config, splits, encoder, accelerator, inputs)
+    else:
+        types = None
+        if config.training_updates:
+            types = learnt(config, splits, encoder, accelerator, inputs)
+        if inputs.rank.index == 0:
+            yield from nearest_prototype(config, splits, encoder, types, accelerator, inputs)
 
 
 def load(config: FinetuneConfig, inputs: Inputs) -> Encoder:
@@ -209,7 +226,7 @@ def classification(
     inputs: Inputs,
 ) -> Iterator[Rows]:
     """Train a linear head and the encoder below it, and yield predictions and curves."""
-    from stages.model.finetuning import classify, course_of_values
+    from stages.model.finetuning import classify
     from stages.tasks.subsets import draw
 
     subset = draw(split_of(splits, "train", config), config.fraction, config.seed)
@@ -241,9 +258,7 @@ def classification(
         yield PREDICTIONS, PREDICTIONS.batch(in_order(rows))
     if config.keep_model:
         keep(config, task, found, examples, inputs)
-    cell = tuple(config.cell().values())
-    points = sorted(course_of_values(inputs.scratch))
-    yield CURVES, CURVES.batch([(*cell, *point) for point in points])
+    yield CURVES, CURVES.batch(curve(config, inputs))
 
 
 def keep(
@@ -277,23 +292,65 @@ def keep(
         shutil.copyfile(path, inputs.keep(path.name))
 
 
-def nearest_prototype(
+def learnt(
     config: FinetuneConfig,
     splits: dict[str, list[Example]],
     encoder: Encoder,
     accelerator: Any,
     inputs: Inputs,
+) -> Sequence[str]:
+    """Train the encoder on episodes of the train split, and return the entity types of all splits.
+
+    Papers: Snell et al. (NeurIPS 2017), algorithm 1; Peng et al., CP (EMNLP 2020), appendix B.
+    """
+    from stages.model.episodes import EpisodeSettings, learn_episodes
+    from stages.model.task_data import types_of
+
+    types = types_of([example for split in splits.values() for example in split])
+    lost = learn_episodes(
+        encoder,
+        settings_of(config),
+        EpisodeSettings(
+            config.training_updates,
+            config.training_episodes,
+            config.training_ways,
+            config.training_shots,
+            config.queries,
+            config.similarity,
+        ),
+        split_of(splits, "train", config),
+        types,
+        accelerator,
+        inputs.scratch,
+        tell=inputs.tell,
+        stopping=lambda: inputs.stopping,
+    )
+    if inputs.rank.index == 0:
+        count_lost(config, "train", lost, inputs)
+    return types
+
+
+def nearest_prototype(
+    config: FinetuneConfig,
+    splits: dict[str, list[Example]],
+    encoder: Encoder,
+    types: Sequence[str] | None,
+    accelerator: Any,
+    inputs: Inputs,
 ) -> Iterator[Rows]:
-    """Answer episodes of dev and test by the nearest prototype, with the encoder as it is.
+    """Answer episodes of dev and test by the nearest prototype.
 
     Texts are encoded once, for all kinds of episodes.
+
+    Args:
+        types: Entity types that the encoder has learnt; None for those of each split by itself.
     """
     from stages.model.finetuning import embed
 
     embedded: dict[str, tuple[list[Example], Any]] = {}
     for split in (name for name in ("dev", "test") if name in splits):
         examples = split_of(splits, split, config)
-        vectors, data = embed(encoder, settings_of(config), examples, accelerator)
+        vectors, data = embed(encoder, settings_of(config), examples, types, accelerator)
         count_lost(config, split, data.lost, inputs)
         embedded[split] = [examples[place] for place in data.place_N], vectors
     for setting in config.settings:
@@ -301,6 +358,8 @@ def nearest_prototype(
             inputs.report(f"answering {setting}, {name}")
             rows = list(answered_episodes(config, setting, name, shown, found))
             yield PREDICTIONS, PREDICTIONS.batch(in_order(rows))
+    if config.training_updates:
+        yield CURVES, CURVES.batch(curve(config, inputs, episodes_learnt(config)))
 
 
 def answered_episodes(
@@ -319,6 +378,19 @@ def answered_episodes(
         for query, row in zip(episode.query_NQ.ravel().tolist(), chosen, strict=True):
             answer = names[episode.support_NK[row, 0]]
             yield prediction(cell, split, shown[query], answer, None, number)
+
+
+def episodes_learnt(config: FinetuneConfig) -> str:
+    """Return what the training episodes of a cell are like."""
+    return f"{config.training_ways}-way {config.training_shots}-shot {config.similarity} trained"
+
+
+def curve(config: FinetuneConfig, inputs: Inputs, setting: str = "") -> list[tuple[Any, ...]]:
+    """Return the `curves` rows of the training that has been."""
+    from stages.model.finetuning import course_of_values
+
+    cell = tuple(config.cell(setting).values())
+    return [(*cell, *point) for point in sorted(course_of_values(inputs.scratch))]
 
 
 def in_order(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -226,12 +226,21 @@ def answered(
 
 
 def embed(
-    encoder: Encoder, settings: Settings, examples: Sequence[Example], accelerator: Any
+    encoder: Encoder,
+    settings: Settings,
+    examples: Sequence[Example],
+    types: Sequence[str] | None,
+    accelerator: Any,
 ) -> tuple[Any, TaskData]:
-    """Return the vector of each example that can be shown, (N, E), without any training."""
+    """Return the vector of each example that can be shown, (N, E), without any training.
+
+    Args:
+        types: Entity types by number; None for those of the examples.
+    """
     encoder.to(accelerator.device)
     classes = label_ids((example.relation or "" for example in examples), ())
-    data = prepared(settings, encoder, examples, classes, types_of(examples))
+    types = types_of(examples) if types is None else types
+    data = prepared(settings, encoder, examples, classes, types)
     found = vectors(
         encoder,
         data,

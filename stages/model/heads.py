@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from stages.model.losses import at_least_fp32
 
-__all__ = ["BilinearHead", "LinearHead", "PrototypeHead", "distance_bucket"]
+__all__ = ["BilinearHead", "LinearHead", "PrototypeHead", "Similarity", "distance_bucket"]
 
 Similarity = Literal["dot", "euclid", "cosine"]
 

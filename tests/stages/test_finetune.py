@@ -221,6 +221,26 @@ def test_episodes_are_answered_without_training(run_stage: RunStage, tmp_path: P
     assert by_setting["3-way 2-shot cosine"] == rows
 
 
+def test_episodes_of_the_train_split_are_learnt(run_stage: RunStage, tmp_path: Path) -> None:
+    given = benchmark(tmp_path, train=12, dev=10)
+    values = {"task": "fewrel", "ways": 3, "training_ways": 3, "queries": 2, "episodes": 20}
+
+    def right(**more: Any) -> tuple[float, Outcome]:
+        outcome = run_stage(FINETUNE, config(**values, **more), given_to(given))
+        rows = outcome.rows(PREDICTIONS)
+        return sum(row["gold"] == row["predicted"] for row in rows) / len(rows), outcome
+
+    before, _ = right()
+    after, outcome = right(training_updates=40, micro_tokens=64)
+    assert before < 0.8 < after
+    assert {row["setting"] for row in outcome.rows(CURVES)} == {"3-way 1-shot dot trained"}
+    losses = [row["value"] for row in outcome.rows(CURVES)]
+    assert (len(losses), losses[-1] < losses[0] / 2) == (40, True)
+    # How an update is cut changes nothing.
+    whole = right(training_updates=40, micro_tokens=4096)[1].rows(CURVES)
+    assert [row["value"] for row in whole] == pytest.approx(losses, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [({"dev": 4}, "towns has no train split.*files.train=PATH")],
