@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from stages.base import Inputs, Rows, ShardCounts, Share, Stage, StageConfig, runtime
 from stages.raw import file_names, is_own, shard_records
-from storage.lookup import Array, pair_keys, write_sorted_lookup
+from storage.lookup import Array, pair_keys
 from storage.runs import SortedRows
 from storage.table import Column, Table
 from storage.tables import (
@@ -151,12 +151,11 @@ class StatementLookup:
 
     def write(self, inputs: Inputs) -> None:
         """Keep the lookup; the statements of one pair are in the order of PIDs."""
-        from stages.alignment.statements import COLUMNS, lookup_name, times_name
+        from stages.alignment.statements import keep_statements, times_name
 
         shard = inputs.shard.index
         with inputs.keep(times_name(shard)).open("wb") as file:
-            stretches = self._stretches(file)
-            write_sorted_lookup(inputs.keep, lookup_name(shard), stretches, COLUMNS)
+            keep_statements(inputs.keep, shard, self._stretches(file))
 
     def _stretches(self, file: BinaryIO) -> Iterator[tuple[Array, dict[str, Array]]]:
         """Yield the rows in order; write the times of each, and note where they stand."""
@@ -193,7 +192,7 @@ def numbers(ids: pa.Array) -> Array:
 
 PARSE_WIKIDATA = Stage(
     "parse_wikidata",
-    version=2,
+    version=4,
     config=ParseWikidataConfig,
     reads=(SOURCES["wikidata"], SITE),
     writes=(ITEMS, ITEM_REDIRECTS, PROPERTIES, TRIPLES, LITERALS),

@@ -91,8 +91,11 @@ class Lookup:
     """A lookup that was written by `write_lookup`, opened without reading it."""
 
     def __init__(self, files: Mapping[str, Path], name: str, columns: Iterable[str]) -> None:
-        self._keys: Keys = np.load(files[f"{name}.key.npy"], mmap_mode="r")
-        self._values = {c: np.load(files[f"{name}.{c}.npy"], mmap_mode="r") for c in columns}
+        # Plain views: each slice of a memmap itself costs microseconds.
+        self._keys: Keys = np.asarray(np.load(files[f"{name}.key.npy"], mmap_mode="r"))
+        self._values: dict[str, Array] = {
+            c: np.asarray(np.load(files[f"{name}.{c}.npy"], mmap_mode="r")) for c in columns
+        }
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -102,22 +105,22 @@ class Lookup:
 
         Many keys are found fastest in ascending order: then memory is read as it lies.
         """
-        starts = np.searchsorted(self._keys, keys, side="left")
+        starts, known = self.places(keys)
         ends = starts.copy()
-        if len(self._keys):
-            known = self._keys[np.minimum(starts, len(self._keys) - 1)] == keys
-            ends[known] = np.searchsorted(self._keys, keys[known], side="right")
+        ends[known] = np.searchsorted(self._keys, keys[known], side="right")
         return starts, ends
 
-    def between(
-        self, first: Keys, behind: Keys
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Return where the values of all keys in `[first, behind)` begin and end."""
-        return np.searchsorted(self._keys, first), np.searchsorted(self._keys, behind)
+    def places(self, keys: Keys) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Return where the first value of each key stands, and which keys are known at all."""
+        places = np.searchsorted(self._keys, keys, side="left")
+        if not len(self._keys):
+            return places, np.zeros(len(keys), np.bool_)
+        known: npt.NDArray[np.bool_] = self._keys[np.minimum(places, len(self) - 1)] == keys
+        return places, known
 
     def keys(self, places: npt.NDArray[np.int64]) -> Keys:
         """Return the keys at some places of the sorted array."""
-        found: Keys = self._keys[places]
+        found: Keys = self._keys.take(places)
         return found
 
     def values(self, column: str) -> Array:

@@ -80,11 +80,9 @@ def labels_of(
     owners = np.repeat(np.arange(len(documents)), sizes)
     firsts = np.cumsum(sizes) - sizes
     hits = statements.among(np.concatenate(documents), owners, capacity)
-    # An item is no pair with itself.
-    proper = hits.head != hits.tail
-    columns = [hits.values[name][proper].tolist() for name in ("pid", "rank", "statement", "times")]
-    heads, tails, items = (c[proper].tolist() for c in (hits.head, hits.tail, hits.item))
-    bounds = np.searchsorted(hits.head[proper], [*firsts, sizes.sum()]).tolist()
+    columns = [hits.values[name].tolist() for name in ("pid", "rank", "statement", "times")]
+    heads, tails, items = (c.tolist() for c in (hits.head, hits.tail, hits.item))
+    bounds = np.searchsorted(hits.head, [*firsts, sizes.sum()]).tolist()
     for first, start, end in zip(firsts.tolist(), bounds[:-1], bounds[1:], strict=True):
         stated: dict[tuple[int, int], list[Stated]] = {}
         for row in range(start, end):

@@ -8,7 +8,7 @@ memory is read in the order in which it lies.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from stages.alignment.merged import Merged, Numbers
 from storage.artifact import Shards
-from storage.lookup import Lookup, pair_keys
+from storage.lookup import Keys, Lookup, pair_keys, write_lookup, write_sorted_lookup
 
 RANKS = ("preferred", "normal", "deprecated")
 """Ranks by their code in the lookup."""
@@ -36,14 +36,13 @@ COLUMNS: dict[str, npt.DTypeLike] = {
 those of its item, and where its times stand in the file beside, from 1; 0 for none."""
 
 NOTHING: dict[str, npt.NDArray[Any]] = {
-    "head": np.empty(0, np.int64),
-    "tail": np.empty(0, np.int64),
-    "item": np.empty(0, np.uint64),
+    "entry": np.empty(0, np.int64),
+    "tail": np.empty(0, np.uint64),
 } | {name: np.empty(0, kind) for name, kind in COLUMNS.items()}
 """What no statement gives."""
 
 OPEN_AT_ONCE = 100
-"""Lookups that are open at a time: a process may have about 1,000 files open, each has five."""
+"""Shards that are open at a time: a process may have about 1,000 files open, each has eight."""
 
 Times = tuple[Mapping[str, Any] | None, ...]
 """Start, end and point in time of a statement, each as in `triples`, or None."""
@@ -56,9 +55,51 @@ def lookup_name(shard: int) -> str:
     return f"statements-{shard:05d}"
 
 
+def heads_name(shard: int) -> str:
+    """Return the name of the lookup of the items that a shard's statements are of.
+
+    By number of the item it says where its statements begin (`start`) and end (`end`) in the
+    lookup of statements: a search among items is a fourth of one among statements.
+    """
+    return f"heads-{shard:05d}"
+
+
 def times_name(shard: int) -> str:
     """Return the name of the file with the times of a shard's statements, JSON a line."""
     return f"{lookup_name(shard)}.times.jsonl"
+
+
+def keep_statements(
+    place: Callable[[str], Path],
+    shard: int,
+    stretches: Iterable[tuple[Keys, Mapping[str, npt.NDArray[Any]]]],
+) -> None:
+    """Write the lookups of a shard.
+
+    Args:
+        place: Gives the path of a file to be kept, as `Inputs.keep` does.
+        shard: Number of the shard of items.
+        stretches: Keys of head and tail with the values of COLUMNS, the keys ascending.
+    """
+    heads, starts = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+    count = 0
+
+    def watched() -> Iterator[tuple[Keys, Mapping[str, npt.NDArray[Any]]]]:
+        nonlocal count
+        for keys, values in stretches:
+            own = keys >> HEAD
+            new = np.r_[True, own[1:] != own[:-1]][: len(own)]
+            if len(heads[-1]) and len(own):
+                new[0] = own[0] != heads[-1][-1]
+            heads.append(own[new])
+            starts.append(np.flatnonzero(new) + count)
+            count += len(keys)
+            yield keys, values
+
+    write_sorted_lookup(place, lookup_name(shard), watched(), COLUMNS)
+    begin = np.concatenate(starts)
+    end = np.append(begin[1:], count)[: len(begin)]
+    write_lookup(place, heads_name(shard), np.concatenate(heads), {"start": begin, "end": end})
 
 
 Places = npt.NDArray[np.int64]
@@ -67,8 +108,20 @@ SCANNED = 4
 """A head with at most so many times as many statements as its document has items is read whole;
 the items of others are sought one by one."""
 
+HEAD = np.uint64(32)
+"""Bits that a head stands above a tail in a key."""
+
 TAIL = np.uint64(2**32 - 1)
 """The part of a key that is the tail."""
+
+NO_KEY = np.uint64(2**64 - 1)
+"""Stands behind the last key."""
+
+MIXED = np.uint64(0x9E3779B97F4A7C15)
+"""Odd, and far from any pattern: the upper bits of a key times this are its hash."""
+
+SPARSE = 16
+"""Slots of a table of hashes for each of its keys, half as many at the least."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +162,12 @@ class Statements:
         self._files = files
         self._cut = cut
         self._merged = merged
-        self._lookup = lru_cache(maxsize=OPEN_AT_ONCE)(self._open)
+        self._lookups = lru_cache(maxsize=OPEN_AT_ONCE)(self._open)
 
     def among(self, items: npt.ArrayLike, documents: npt.ArrayLike, capacity: int) -> Hits:
         """Return the statements between any two items of each document, deprecated ones too.
+
+        What an item states of itself is left out.
 
         Args:
             items: Numbers of the items of all documents, shape (items,).
@@ -120,23 +175,18 @@ class Statements:
             capacity: Statements that are looked at together.
         """
         owner, number = self._merged.with_older(np.asarray(items, dtype=np.uint64))
-        document = np.asarray(documents, dtype=np.uint64)[owner]
-        entries = _Entries(owner, number, document)
-        place = (number.astype(np.int64) // self._cut.block) % self._cut.count
-        order = np.lexsort((number, place))
-        bounds = np.flatnonzero(np.diff(place[order], prepend=-1, append=-1))
-        found = [NOTHING]
-        found += (
+        entries = Entries(owner, number, np.asarray(documents)[owner])
+        place = number // np.uint64(self._cut.block) % np.uint64(self._cut.count)
+        order = np.argsort(pair_keys(place, number))
+        bounds = np.flatnonzero(np.diff(place[order].astype(np.int64), prepend=-1, append=-1))
+        likely = [NOTHING]
+        likely += (
             part
             for own in (order[a:b] for a, b in pairwise(bounds))
-            for part in self._found(self._lookup(int(place[own[0]])), own, entries, capacity)
+            for part in self._likely(int(place[own[0]]), own, entries, capacity)
         )
-        columns = {c: np.concatenate([p[c] for p in found]) for c in ("head", "tail", "item")}
-        values = {c: np.concatenate([p[c] for p in found]) for c in COLUMNS}
-        pairs = pair_keys(columns["head"], columns["tail"])
-        order = np.lexsort((pair_keys(values["pid"], values["statement"]), pairs))
-        head, tail, item = (columns[name][order] for name in ("head", "tail", "item"))
-        return Hits(head, tail, item, {name: column[order] for name, column in values.items()})
+        columns = {name: np.concatenate([part[name] for part in likely]) for name in NOTHING}
+        return entries.hits(columns)
 
     def times(self, item: int, place: int) -> Times:
         """Return the times of a statement.
@@ -151,12 +201,12 @@ class Statements:
             file.seek(place - 1)
             return tuple(json.loads(file.readline()))
 
-    def _found(
-        self, lookup: Lookup, own: Places, entries: _Entries, capacity: int
+    def _likely(
+        self, shard: int, own: Places, entries: Entries, capacity: int
     ) -> Iterator[dict[str, npt.NDArray[Any]]]:
-        """Yield the statements of heads in one shard whose tails stand in the same document."""
-        number = entries.number[own]
-        starts, ends = lookup.between(pair_keys(number, 0), pair_keys(number + np.uint64(1), 0))
+        """Yield the statements of heads in one shard whose tails may stand in the same document."""
+        lookup, items = self._lookups(shard)
+        own, starts, ends = _stated(items, own, entries)
         many = ends - starts > SCANNED * entries.companions[own]
         sought, first, behind = _sought(lookup, own[many], entries, capacity)
         heads = np.concatenate([own[~many], sought])
@@ -164,74 +214,136 @@ class Statements:
         counts = np.concatenate([ends[~many], behind]) - starts
         for a, b in pairwise(_stretches(counts, capacity)):
             rows = spread(starts[a:b], counts[a:b])
-            entry = np.repeat(heads[a:b], counts[a:b])
-            which, tail = entries.members(entries.document[entry], lookup.keys(rows) & TAIL)
-            rows, entry = rows[which], entry[which]
-            yield {
-                "head": entries.owner[entry],
-                "tail": tail,
-                "item": entries.number[entry],
-            } | {name: lookup.values(name)[rows] for name in COLUMNS}
+            tails = lookup.keys(rows) & TAIL
+            tails |= np.repeat(entries.document_key[heads[a:b]], counts[a:b])
+            likely = entries.likely(tails)
+            entry = heads[a:b][np.searchsorted(np.cumsum(counts[a:b]), likely, side="right")]
+            rows = rows[likely]
+            yield {"entry": entry, "tail": tails[likely]} | {
+                name: lookup.values(name).take(rows) for name in COLUMNS
+            }
 
-    def _open(self, place: int) -> Lookup:
-        return Lookup(self._files, lookup_name(place), COLUMNS)
+    def _open(self, shard: int) -> tuple[Lookup, Lookup]:
+        return (
+            Lookup(self._files, lookup_name(shard), COLUMNS),
+            Lookup(self._files, heads_name(shard), ["start", "end"]),
+        )
 
 
-class _Entries:
+class Entries:
     """The items of documents under each of their numbers, older ones too.
 
     Args:
         owner: Place of the item that each entry is of.
         number: A number of the item.
-        document: The document that it stands in.
+        document: Ordinal of the document that it stands in, from 0.
+
+    Attributes:
+        document_key: The document in the upper half of a key.
+        companions: Entries of the same document, itself counted too.
     """
 
-    def __init__(self, owner: Places, number: Numbers, document: Numbers) -> None:
+    def __init__(self, owner: Places, number: Numbers, document: Places) -> None:
         self.owner = owner
         self.number = number
-        self.document = document
-        members = pair_keys(document, number)
-        self._order = np.argsort(members, kind="stable")
+        self.document_key = pair_keys(document, 0)
+        members = self.document_key | number
+        self._order = np.argsort(members)
         self._members = members[self._order]
-        firsts = np.searchsorted(self._members, pair_keys(document, 0))
-        behind = np.searchsorted(self._members, pair_keys(document + np.uint64(1), 0))
-        self.companions = behind - firsts
-        self._firsts = firsts
+        new = np.flatnonzero(np.diff(self._members, append=NO_KEY))
+        self._behind = np.repeat(new + 1, np.diff(new, prepend=-1))
+        sizes = np.bincount(document)
+        self.companions = sizes[document]
+        self._firsts = (np.cumsum(sizes) - sizes)[document]
+        bits = max(int(len(owner) * SPARSE).bit_length(), 1)
+        self._shift = np.uint64(64 - bits)
+        self._slots = np.zeros(1 << bits, np.bool_)
+        self._slots[self._slot(members)] = True
 
-    def beside(self, entries: Places) -> tuple[Places, Numbers]:
-        """Return all numbers of the documents of entries, and the entry that each goes with."""
+    def beside(self, entries: Places) -> tuple[Places, Places]:
+        """Return the other entries of the documents of entries, each with the one it is beside."""
         counts = self.companions[entries]
-        places = spread(self._firsts[entries], counts)
-        return np.repeat(entries, counts), self.number[self._order[places]]
+        others = self._order[spread(self._firsts[entries], counts)]
+        heads = np.repeat(entries, counts)
+        proper = self.owner[heads] != self.owner[others]
+        return heads[proper], others[proper]
 
-    def members(self, document: Numbers, number: Numbers) -> tuple[Places, Places]:
-        """Return which of some numbers stand in their document, and the places of their items."""
-        keys = pair_keys(document, number)
-        starts = np.searchsorted(self._members, keys)
-        known = self._members[np.minimum(starts, len(self._members) - 1)] == keys
-        which, starts = np.flatnonzero(known), starts[known]
-        counts = np.searchsorted(self._members, keys[which], side="right") - starts
-        return np.repeat(which, counts), self.owner[self._order[spread(starts, counts)]]
+    def likely(self, keys: Numbers) -> Places:
+        """Return the places of keys that may be members: all that are, and a few that are not.
+
+        A key is a document with a number. Most statements lead out of their document: a table of
+        hashes tells that in a few nanoseconds, a search takes many times as long.
+        """
+        return np.flatnonzero(self._slots.take(self._slot(keys)))
+
+    def _slot(self, keys: Numbers) -> Places:
+        hashes = keys * MIXED
+        hashes >>= self._shift
+        return hashes.view(np.int64)
+
+    def hits(self, columns: dict[str, npt.NDArray[Any]]) -> Hits:
+        """Return the statements whose tails are members, each once for every such tail."""
+        # In the order of the members: then a search goes on where the last one ended.
+        order = np.argsort(columns["tail"])
+        starts = np.searchsorted(self._members, columns["tail"][order])
+        known = self._members[np.minimum(starts, len(self._members) - 1)] == columns["tail"][order]
+        order, starts = order[known], starts[known]
+        counts = self._behind[starts] - starts
+        rows, tails = np.repeat(order, counts), self._order[spread(starts, counts)]
+        entry = columns["entry"][rows]
+        proper = self.owner[entry] != self.owner[tails]
+        rows, entry, tails = rows[proper], entry[proper], tails[proper]
+        head, tail, item = self.owner[entry], self.owner[tails], self.number[entry]
+        values = {name: columns[name][rows] for name in COLUMNS}
+        order = in_order(head, tail, item, values)
+        values = {name: column[order] for name, column in values.items()}
+        return Hits(head[order], tail[order], item[order], values)
+
+
+def _stated(items: Lookup, own: Places, entries: Entries) -> tuple[Places, Places, Places]:
+    """Return the entries that anything is stated of, and where that begins and ends."""
+    places, known = items.places(entries.number[own])
+    places = places[known]
+    starts, ends = (items.values(name).take(places) for name in ("start", "end"))
+    return own[known], starts, ends
 
 
 def _sought(
-    lookup: Lookup, heads: Places, entries: _Entries, capacity: int
+    lookup: Lookup, heads: Places, entries: Entries, capacity: int
 ) -> tuple[Places, Places, Places]:
     """Return the ranges of the pairs of heads with all items of their documents, where any."""
     found: list[tuple[Places, Places, Places]] = [(np.empty(0, np.int64),) * 3]
     for a, b in pairwise(_stretches(entries.companions[heads], capacity)):
         head, tail = entries.beside(heads[a:b])
-        keys = pair_keys(entries.number[head], tail)
-        order = np.argsort(keys, kind="stable")
-        starts, ends = lookup.ranges(keys[order])
+        # Heads come in order, and the companions of each: so the keys ascend.
+        starts, ends = lookup.ranges(pair_keys(entries.number[head], entries.number[tail]))
         some = starts < ends
-        found.append((head[order][some], starts[some], ends[some]))
+        found.append((head[some], starts[some], ends[some]))
     head, starts, ends = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return head, starts, ends
 
 
+def in_order(
+    head: Places, tail: Places, item: Numbers, values: Mapping[str, npt.NDArray[Any]]
+) -> Places:
+    """Return the order of statements by head, tail, property, ordinal and item.
+
+    Few pairs have several: only those are sorted by more than the pair.
+    """
+    pairs = pair_keys(head, tail)
+    order = np.argsort(pairs)
+    same = pairs[order][1:] == pairs[order][:-1]
+    several = np.flatnonzero(np.r_[False, same] | np.r_[same, False])
+    own = order[several]
+    within = pair_keys(values["pid"][own], values["statement"][own])
+    order[several] = own[np.lexsort((item[own], within, pairs[own]))]
+    return order
+
+
 def _stretches(counts: Places, capacity: int) -> Places:
     """Return where to cut a row of counts so that what lies between sums to about `capacity`."""
+    if counts.sum() < capacity:
+        return np.array([0, len(counts)], np.int64)
     done = np.cumsum(counts) // capacity
     cuts = np.flatnonzero(np.diff(done)) + 1
     return np.array([0, *cuts.tolist(), len(counts)], np.int64)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from stages.align import ALIGN, AlignConfig
 from stages.alignment.merged import Merged
-from stages.alignment.statements import COLUMNS, RANKS, lookup_name, times_name
+from stages.alignment.statements import COLUMNS, RANKS, keep_statements, times_name
 from stages.base import InputTable, ShardCounts
 from storage.artifact import Shards
 from storage.lookup import pair_keys, text_keys, write_lookup
@@ -76,7 +76,12 @@ def statement_files(folder: Path, statements: list[Statement]) -> dict[str, Path
         columns = np.array(rows, dtype=np.uint64).reshape(-1, 6).T
         values = {n: c.astype(COLUMNS[n]) for n, c in zip(COLUMNS, columns[2:], strict=True)}
         keys = pair_keys(columns[0], columns[1])
-        write_lookup(lambda n: folder / n, lookup_name(shard), keys, values)
+        order = np.argsort(keys, kind="stable")
+        cut = len(order) // 2
+        stretches = (
+            (keys[o], {n: v[o] for n, v in values.items()}) for o in np.split(order, [cut])
+        )
+        keep_statements(lambda n: folder / n, shard, stretches)
         (folder / times_name(shard)).write_bytes(times)
     return {path.name: path for path in folder.iterdir()}
 

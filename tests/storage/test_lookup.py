@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from mmap import mmap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,7 +76,10 @@ def test_a_lookup_that_comes_in_stretches_has_the_bytes_of_one_that_comes_whole(
 
 def test_the_values_are_mapped_and_not_read(tmp_path: Path) -> None:
     lookup = written(tmp_path, [1], [2])
-    assert isinstance(lookup.values("value"), np.memmap)
+    base: Any = lookup.values("value")
+    while isinstance(base, np.ndarray):
+        base = base.base
+    assert isinstance(base, mmap)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)), unique=True))
