@@ -40,8 +40,9 @@ def export(
     """Write a corpus for others, or a model.
 
     A corpus is files, the names of relations, a card with licences and
-    attribution; Hugging Face's datasets loads it: load_dataset(DIR). One table
-    alone is written by `relmill sql RECIPE "FROM triples" --format parquet`.
+    attribution; Hugging Face's datasets loads it: load_dataset(DIR). What is
+    held out for a benchmark is left out, and counted. One table alone is
+    written by `relmill sql RECIPE "FROM triples" --format parquet`.
 
     An encoder is a plain Hugging Face folder: weights as safetensors, the
     tokenizer with its markers, a model card; AutoModel.from_pretrained(DIR).
@@ -66,5 +67,5 @@ def export(
         f"{done.documents:,} documents with {done.labels:,} labels in {folder}: "
         f"{len(done.files)} files, {total}"
     )
-    for why, count in done.left_out.items():
-        typer.echo(f"left out: {count:,} relations {why}")
+    for left_out, count in done.left_out.items():
+        typer.echo(f"left out: {count:,} {left_out}")

@@ -111,7 +111,8 @@ class Exported:
     """What an export has written.
 
     Attributes:
-        left_out: Labels that the format cannot hold, by reason.
+        left_out: What is not in the files, by its name: what hold_out cut, and what the format
+            cannot hold.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -159,6 +160,9 @@ def write_erica(shards: Iterable[list[Made]], out: Path, done: Exported, count: 
             write_array(items, out / f"train-{index:05d}.json", done)
 
 
+ACROSS = "relations across sentences"
+
+
 def write_opennre(shards: Iterable[list[Made]], out: Path, done: Exported, count: int) -> None:
     """Write JSON lines, one for each relation of a pair within a sentence."""
     lines = 0
@@ -171,7 +175,7 @@ def write_opennre(shards: Iterable[list[Made]], out: Path, done: Exported, count
                     put("\n")
                     pairs -= 1
                     lines += 1
-                done.left_out["across sentences"] = done.left_out.get("across sentences", 0) + pairs
+                done.left_out[ACROSS] = done.left_out.get(ACROSS, 0) + pairs
 
 
 def write_tables(shards: Iterable[list[Made]], out: Path, done: Exported, count: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from storage.reading import Tables
 from storage.spans import Span
 
 Row = dict[str, Any]
+TRAIN = "train"
+"""Verdict of hold_out on what may be trained on."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,8 @@ class Made:
     """A document that gave tuples, with what its file in another format shall say besides.
 
     Attributes:
-        tuples: Its rows of `tuples`, in their order.
+        tuples: Its rows of `tuples` that may be trained on, in their order.
+        cut: How many others it has, by verdict of hold_out.
     """
 
     document: Document
@@ -27,6 +31,7 @@ class Made:
     page_id: int
     revision_id: int
     tuples: list[Row]
+    cut: Counter[str]
 
 
 class Shard:
@@ -35,6 +40,11 @@ class Shard:
     def __init__(self, tables: Tables, index: int) -> None:
         names = ("pages", "sentences", "mentions", "documents", "entities", "tuples")
         self.rows = {name: by_page(tables.part(name, index)) for name in names}
+        self.verdicts = {
+            row[name]: row["verdict"]
+            for table, name in (("splits", "tuple_id"), ("document_splits", "document_id"))
+            for row in tables.part(table, index).select([name, "verdict"]).to_pylist()
+        }
         annotated = "annotations" in tables.stages
         self.annotations = (
             {row["document_id"]: row for row in tables.part("annotations", index).to_pylist()}
@@ -48,21 +58,30 @@ class Shard:
         return [r for r in found if document_id is None or r["document_id"] == document_id]
 
 
-def documents(tables: Tables) -> Iterator[list[Made]]:
+def documents(tables: Tables, told: Callable[[str], None]) -> Iterator[list[Made]]:
     """Yield the documents with entities, the list of one shard after the other.
+
+    A document that is held out for a benchmark is left out: its text would give that away.
 
     The tokens are those of the file that a document was imported from, or else spaCy's for the
     language of the wiki, cut where mentions begin and end.
+
+    Args:
+        told: Is told the id of each document that is left out.
     """
     language = language_of(tables)
     for index in range(len(tables.manifest("tuples").records)):
         shard = Shard(tables, index)
-        yield [
-            made_of(row, shard.of_page("pages", page_id)[0], shard, language)
-            for page_id, rows in shard.rows["documents"].items()
-            for row in rows
-            if shard.of_page("entities", page_id, row["document_id"])
-        ]
+        made = []
+        for page_id, rows in shard.rows["documents"].items():
+            for row in rows:
+                if not shard.of_page("entities", page_id, row["document_id"]):
+                    continue
+                if shard.verdicts[row["document_id"]] != TRAIN:
+                    told(row["document_id"])
+                    continue
+                made.append(made_of(row, shard.of_page("pages", page_id)[0], shard, language))
+        yield made
 
 
 def language_of(tables: Tables) -> str:
@@ -74,7 +93,7 @@ def language_of(tables: Tables) -> str:
 
 
 def made_of(row: Row, page: Row, shard: Shard, language: str) -> Made:
-    """Return one document with its tuples."""
+    """Return one document with the tuples that may be trained on."""
     page_id, document_id = row["page_id"], row["document_id"]
     start, end = span_of(row)
     text = page["text"][start:end]
@@ -87,7 +106,9 @@ def made_of(row: Row, page: Row, shard: Shard, language: str) -> Made:
         entity_of(each, page["text"], start, first, types, annotation)
         for each in shard.of_page("entities", page_id, document_id)
     )
-    tuples = shard.of_page("tuples", page_id, document_id)
+    verdicts, tuples = shard.verdicts, shard.of_page("tuples", page_id, document_id)
+    cut = Counter(verdicts[t["tuple_id"]] for t in tuples if verdicts[t["tuple_id"]] != TRAIN)
+    tuples = [t for t in tuples if verdicts[t["tuple_id"]] == TRAIN]
     pairs = [(t["head_entity"], t["tail_entity"]) for t in tuples if not t["pids"]]
     return Made(
         Document(
@@ -104,6 +125,7 @@ def made_of(row: Row, page: Row, shard: Shard, language: str) -> Made:
         page_id,
         page["revision_id"],
         tuples,
+        cut,
     )
 
 

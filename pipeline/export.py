@@ -36,6 +36,8 @@ A row is a document: `text`, `sentences` and `entities` with spans in code point
 `tuples` with `head` and `tail` as ordinals of entities and their `pids`, empty for NA.""",
 }
 
+WHOLE = "The numbers above are those of the whole corpus, before anything was held out of it."
+
 LEFT_OUT = """\
 `left_out` lists the ordered pairs of entities with a QID that have no tuple: they were left out on
 purpose (too far apart, deprecated statements only, not sampled, held out) and are no negatives."""
@@ -43,6 +45,12 @@ purpose (too far apart, deprecated statements only, not sampled, held out) and a
 NO_TUPLE = """\
 A pair that stands nowhere here was left out on purpose (too far apart, deprecated statements only,
 not sampled, held out) and is no negative."""
+
+CUT = {
+    "held_out": "tuples held out for a benchmark",
+    "sampled_out": "tuples sampled out, each one too many of its relations",
+}
+"""What to call tuples that hold_out cut, by verdict."""
 
 DATA = {
     "docred": "train.json",
@@ -57,22 +65,32 @@ def export_tuples(
 ) -> Exported:
     """Write all documents with tuples, the relations' names, the card and the attribution.
 
+    What hold_out cut is left out and counted: tuples and documents that a benchmark is protected
+    from, and tuples that are too many of their relations.
+
     Args:
         out: A folder that is empty or not there yet.
         told: Is told after each shard how many documents are written.
 
     Raises:
         ConfigError: If the folder holds something.
+        MissingArtifactError: If there are no tuples, or hold_out has not judged them.
     """
-    tables.artifact("tuples")
+    for table in ("tuples", "splits"):
+        tables.artifact(table)
     require_empty(out)
     done = Exported()
     relations: set[str] = set()
     revisions: dict[int, tuple[str, int]] = {}
 
+    def left_out(what: str, count: int = 1) -> None:
+        done.left_out[what] = done.left_out.get(what, 0) + count
+
     def watched() -> Iterator[list[Made]]:
-        for made in documents(tables):
+        for made in documents(tables, lambda _: left_out("documents held out for a benchmark")):
             for each in made:
+                for verdict, count in each.cut.items():
+                    left_out(CUT[verdict], count)
                 relations.update(r.name for r in each.document.relations)
                 revisions[each.page_id] = (each.document.title, each.revision_id)
                 done.labels += len(each.document.relations)
@@ -167,12 +185,12 @@ def host_of(tables: Tables) -> str:
 
 def write_card(tables: Tables, format: Format, out: Path, done: Exported) -> None:
     """Write README.md: the corpus's card, how the files read, and where `datasets` finds them."""
-    left = "".join(f"\n\nLeft out: {n:,} relations {why}." for why, n in done.left_out.items() if n)
+    left = "".join(f"\n\nLeft out: {n:,} {what}." for what, n in done.left_out.items() if n)
     with opened(out / "README.md", done) as put:
         put(
             "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n"
             f"    path: {DATA[format]}\n{features(format)}---\n\n"
-            f"{card(tables)}\n\n## Files\n\n{HOW[format]}\n\n"
+            f"{card(tables)}\n\n## Files\n\n{HOW[format]}\n\n{WHOLE}\n\n"
             f"{LEFT_OUT if format in ('docred', 'erica') else NO_TUPLE}{left}\n\n"
             "`rel_info.json` names the relations, `attribution.tsv` the revision of each text.\n"
             "With Hugging Face's `datasets`: `load_dataset(FOLDER)`.\n"

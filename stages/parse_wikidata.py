@@ -192,7 +192,7 @@ def numbers(ids: pa.Array) -> Array:
 
 PARSE_WIKIDATA = Stage(
     "parse_wikidata",
-    version=4,
+    version=3,
     config=ParseWikidataConfig,
     reads=(SOURCES["wikidata"], SITE),
     writes=(ITEMS, ITEM_REDIRECTS, PROPERTIES, TRIPLES, LITERALS),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -106,6 +108,68 @@ def test_opennre_holds_every_relation_within_a_sentence(
     assert f"Left out: {left['n'][0].as_py():,} relations across sentences." in (
         exported["opennre"] / "README.md"
     ).read_text("utf-8")
+
+
+class Cut(Tables):
+    """Tables of which hold_out has cut a document, and of another one every second tuple."""
+
+    def __init__(self, whole: Tables) -> None:
+        super().__init__(whole.artifacts, whole.origin)
+        by_document = Counter(whole.arrow("tuples")["document_id"].to_pylist())
+        self.document, self.other = (name for name, _ in by_document.most_common(2))
+
+    def part(self, table: str, shard: int) -> pa.Table:
+        rows = super().part(table, shard)
+        if table not in ("splits", "document_splits"):
+            return rows
+        cut = [
+            {**row, "verdict": self.verdict(row) if table == "splits" else self.whole(row)}
+            for row in rows.to_pylist()
+        ]
+        return pa.Table.from_pylist(cut, rows.schema)
+
+    def whole(self, row: dict[str, Any]) -> str:
+        return "held_out" if row["document_id"] == self.document else "train"
+
+    def verdict(self, row: dict[str, Any]) -> str:
+        if row["document_id"] != self.other:
+            return self.whole(row)
+        return ("train", "held_out", "sampled_out")[row["head_entity"] % 3]
+
+
+@pytest.mark.parametrize("format", ["docred", "parquet"])
+def test_what_is_held_out_is_not_exported(format: Format, tiny: Tables, tmp_path: Path) -> None:
+    cut = Cut(tiny)
+    done_now = export_tuples(cut, format, tmp_path / "cut")
+    rows = tiny.arrow("tuples").to_pylist()
+    kept = {
+        (r["document_id"], r["head_entity"], r["tail_entity"])
+        for r in rows
+        if cut.verdict(r) == "train"
+    }
+    if format == "parquet":
+        parts = (tmp_path / "cut").glob("*.parquet")
+        found = [r for p in parts for r in pq.read_table(p).to_pylist()]
+        pairs = {(r["document_id"], t["head"], t["tail"]) for r in found for t in r["tuples"]}
+        assert pairs == kept
+    else:
+        found = items(tmp_path / "cut")
+        labels = {(i["document_id"], x["h"], x["t"]) for i in found for x in i["labels"]}
+        assert labels == kept & {
+            (r["document_id"], r["head_entity"], r["tail_entity"]) for r in rows if r["pids"]
+        }
+        open_ = {(i["document_id"], h, t) for i in found for h, t in i["left_out"]}
+        assert not open_ & kept
+    assert cut.document not in {r["document_id"] for r in found}
+    others = Counter(cut.verdict(r) for r in rows if r["document_id"] == cut.other)
+    told = {
+        "documents held out for a benchmark": 1,
+        "tuples held out for a benchmark": others["held_out"],
+        "tuples sampled out, each one too many of its relations": others["sampled_out"],
+    }
+    assert done_now.left_out == told
+    text = (tmp_path / "cut" / "README.md").read_text("utf-8")
+    assert all(f"Left out: {n:,} {what}." in text for what, n in told.items())
 
 
 def test_what_is_no_tuple_is_told_apart_from_na(tiny: Tables, exported: dict[Format, Path]) -> None:
