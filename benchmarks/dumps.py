@@ -20,26 +20,31 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import zstandard
 
-from benchmarks.entity_loop import read_line
+from benchmarks.entity_loop import LoopRows, read_line
 from stages.wiki.compression import open_dump
 from stages.wiki.dump import page_records, parse_page
-from stages.wiki.wikidata import EntityReader, EntityRows, entity_records
+from stages.wiki.wikidata import EntityReader, claim_columns, entity_records
+from storage.tables import ITEMS, LITERALS, PROPERTIES, TRIPLES
 
 DATA = Path(os.environ.get("RELMILL_REAL_DATA", "data"))
 SLICE = "enwiki-slice/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
 HEAD = "wikidata-dump-head/latest-all-head50.json.gz"
 OLD = "wikidata-dump-2014/testDump.json.bz2"
+HEAD_TIMES = 10
+"""Real lines of today are 49 only: each is read as several items, so that batches fill up."""
 LEAN = "wikidata-assembled/assembled-wikidata.json.bz2"
 LEAN_LINES = 12_000
 ROWS_AT_ONCE = 20_000
+TABLES = (ITEMS, PROPERTIES, TRIPLES, LITERALS)
 BLOCK = 1000
 PAGE_ID = rb"(<ns>\d+</ns>\s*<id>)\d+"
 
@@ -115,46 +120,55 @@ def xml(rounds: int, peers: str, folder: Path) -> None:
 
 
 def wikidata(rounds: int, peers: str, folder: Path) -> None:
-    """Lines that are in memory to rows with all columns of items, properties, triples, literals."""
-    for path, limit in ((HEAD, None), (OLD, None), (LEAN, LEAN_LINES)):
+    """Lines in memory to Arrow batches with all columns of items, properties, triples, literals."""
+    for path, limit, times in ((HEAD, None, HEAD_TIMES), (OLD, None, 1), (LEAN, LEAN_LINES, 1)):
         with open_dump(DATA / path) as stream:
             lines = [record.data for record in entity_records(stream, path)][:limit]
-
-        def ours(lines: list[bytes] = lines) -> None:
-            reader = EntityReader("en", "enwiki")
-            for line in lines:
-                reader.read(line)
-                if len(reader.rows) >= ROWS_AT_ONCE:
-                    reader.rows.clear()
-
-        def loop(loads: Callable[[bytes], Any], lines: list[bytes] = lines) -> None:
-            rows = EntityRows()
-            for line in lines:
-                read_line(loads, line, rows)
-                if len(rows) >= ROWS_AT_ONCE:
-                    rows.clear()
-
+        if times > 1:
+            lines = [line for n in range(times) for line in renumbered(lines, n)]
         require_same_rows(lines)
         ways = {
-            "relmill": lambda ours=ours: seconds(ours),
-            "json loop": lambda loop=loop: seconds(lambda: loop(json.loads)),
-            "orjson loop": lambda loop=loop: seconds(lambda: loop(orjson.loads)),
+            "relmill": lambda lines=lines: seconds(lambda: list(batches(lines))),
+            "json loop": lambda lines=lines: seconds(lambda: list(loop(json.loads, lines))),
+            "orjson loop": lambda lines=lines: seconds(lambda: list(loop(orjson.loads, lines))),
         }
         compare(path.partition("/")[0], sum(map(len, lines)), rounds, ways)
 
 
+def batches(lines: list[bytes]) -> Iterator[list[pa.RecordBatch]]:
+    """Yield batches of items, properties, triples and literals as relmill makes them."""
+    reader = EntityReader("en", "enwiki")
+    for n, line in enumerate(lines, 1):
+        reader.read(line)
+        if len(reader.rows) >= ROWS_AT_ONCE or n == len(lines):
+            rows = reader.rows
+            triples, literals = claim_columns(rows.claims)
+            yield [
+                ITEMS.batch(rows.items),
+                PROPERTIES.batch(rows.properties),
+                pa.RecordBatch.from_arrays(triples, schema=TRIPLES.schema),
+                pa.RecordBatch.from_arrays(literals, schema=LITERALS.schema),
+            ]
+            rows.clear()
+
+
+def loop(loads: Callable[[bytes], Any], lines: list[bytes]) -> Iterator[list[pa.RecordBatch]]:
+    """Yield the same as a loop over dicts makes them."""
+    rows = LoopRows()
+    for n, line in enumerate(lines, 1):
+        read_line(loads, line, rows)
+        if len(rows) >= ROWS_AT_ONCE or n == len(lines):
+            yield rows.take()
+
+
 def require_same_rows(lines: list[bytes]) -> None:
     """Stop if a way makes other rows than ours."""
-    reader = EntityReader("en", "enwiki")
-    for line in lines:
-        reader.read(line)
+    ours = [pa.Table.from_batches(parts) for parts in zip(*batches(lines), strict=True)]
     for loads in (json.loads, orjson.loads):
-        rows = EntityRows()
-        for line in lines:
-            read_line(loads, line, rows)
-        for name, found in vars(rows).items():
-            if found != getattr(reader.rows, name):
-                raise SystemExit(f"{name} differ")
+        theirs = [pa.Table.from_batches(parts) for parts in zip(*loop(loads, lines), strict=True)]
+        for table, mine, other in zip(TABLES, ours, theirs, strict=True):
+            if not mine.equals(other):
+                raise SystemExit(f"{table.name} differ")
 
 
 def repeated(folder: Path, times: int) -> Path:
@@ -187,11 +201,15 @@ def repeated_lines(folder: Path, times: int) -> Path:
         lines = [record.data for record in entity_records(stream, HEAD)]
         out.write(b"[\n")
         for n in range(times):
-            for m, line in enumerate(lines):
-                qid = b'"id":"Q%d"' % (n * BLOCK + m + 1)
-                out.write(re.sub(rb'"id":"Q\d+"', qid, line, count=1) + b",\n")
+            out.writelines(line + b",\n" for line in renumbered(lines, n))
         out.write(b"]\n")
     return path
+
+
+def renumbered(lines: list[bytes], block: int) -> Iterator[bytes]:
+    """Yield lines with the ids of items of another block."""
+    for n, line in enumerate(lines, block * BLOCK + 1):
+        yield re.sub(rb'"id":"Q\d+"', b'"id":"Q%d"' % n, line, count=1)
 
 
 def one_entity(folder: Path) -> Path:

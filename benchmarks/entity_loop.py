@@ -1,7 +1,8 @@
 """The peers' way from a line of a Wikidata dump to rows: decode all of it, then walk through dicts.
 
-It makes the very rows that `EntityReader` makes of a sound line, in the way in which one would
-write it for speed; which decoder it stands on is for the caller to say.
+It makes the very rows that relmill makes of a sound line, in the way in which one would write it
+for speed, a tuple a row; Arrow turns them into columns. Which decoder it stands on is for the
+caller to say.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from stages.wiki.wikidata import EntityRows
+import pyarrow as pa
+
+from storage.tables import ITEMS, LITERALS, PROPERTIES, TRIPLES
 
 KINDS = {
     "time": "time",
@@ -28,7 +31,31 @@ TIMES = ("P580", "P582", "P585")
 ITEM = re.compile(r"Q[1-9][0-9]{0,8}")
 
 
-def read_line(loads: Callable[[bytes], Any], data: bytes, rows: EntityRows) -> None:
+class LoopRows:
+    """Rows as tuples of the columns of their tables."""
+
+    def __init__(self) -> None:
+        self.items: list[tuple[Any, ...]] = []
+        self.properties: list[tuple[Any, ...]] = []
+        self.statements: list[tuple[Any, ...]] = []
+        self.literals: list[tuple[Any, ...]] = []
+        self.further: list[tuple[str, int, int]] = []
+
+    def __len__(self) -> int:
+        """Return how many rows are held."""
+        return sum(map(len, (self.items, self.properties, self.statements, self.literals)))
+
+    def take(self) -> list[pa.RecordBatch]:
+        """Return the rows as batches of items, properties, triples, literals, and forget them."""
+        rows = (self.items, self.properties, self.statements, self.literals)
+        tables = (ITEMS, PROPERTIES, TRIPLES, LITERALS)
+        batches = [table.batch(values) for table, values in zip(tables, rows, strict=True)]
+        for values in (*rows, self.further):
+            values.clear()
+        return batches
+
+
+def read_line(loads: Callable[[bytes], Any], data: bytes, rows: LoopRows) -> None:
     """Add the rows of one line, in English and for the English Wikipedia."""
     entity = loads(data)
     name = entity["id"]
@@ -59,7 +86,7 @@ def read_line(loads: Callable[[bytes], Any], data: bytes, rows: EntityRows) -> N
     rows.items.append((*names, title["title"] if title else None, ranked))
 
 
-def add_claim(head: str, n: int, pid: str, claim: dict[str, Any], rows: EntityRows) -> str | None:
+def add_claim(head: str, n: int, pid: str, claim: dict[str, Any], rows: LoopRows) -> str | None:
     """Add the row of one statement; return the item that is its value, if one is."""
     snak, rank = claim["mainsnak"], claim["rank"]
     stated, datatype = snak["snaktype"], snak.get("datatype")

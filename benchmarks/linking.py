@@ -34,7 +34,7 @@ from stages.base import InputTable
 from stages.index_aliases import INDEX_ALIASES, IndexAliasesConfig
 from stages.link import LINK, LinkConfig
 from stages.wiki.compression import open_dump
-from stages.wiki.wikidata import EntityReader, entity_records
+from stages.wiki.wikidata import EntityReader, claim_columns, entity_records
 from storage.table import Table
 from storage.tables import (
     ALIASES,
@@ -203,7 +203,8 @@ def knowledge(path: Path) -> tuple[dict[str, dict[str, Any]], pa.Table]:
         for record in entity_records(stream, str(path)):
             reader.read(record.data)
     items = pa.Table.from_batches([ITEMS.batch(reader.rows.items)]).to_pylist()
-    triples = pa.Table.from_batches([TRIPLES.batch(reader.rows.statements)])
+    statements, _ = claim_columns(reader.rows.claims)
+    triples = pa.Table.from_arrays(statements, schema=TRIPLES.schema)
     return {item["qid"]: item for item in items}, triples
 
 

@@ -82,20 +82,14 @@ def parse_wikidata(config: ParseWikidataConfig, inputs: Inputs) -> Iterator[Rows
     statements = StatementLookup(inputs.scratch)
     cut = config.shards.along("item")
     file_name = file_names(inputs, "wikidata")
-    known: set[str] = set()
     for ordinal, record in shard_records(inputs, "wikidata", cut):
         inputs.seen(config.max_damaged_share)
-        ends = reader.rows.ends()
         try:
             kind, name, unread = reader.read(record.data)
-            if name in known:
-                reader.rows.cut(ends)
-                raise DamagedRecord("duplicate_id", name)
         except DamagedRecord as damage:
             where = f"{file_name(ordinal)}, line {record.where}"
             inputs.damaged(damage.reason, where=where, sample=str(damage.detail))
             continue
-        known.add(name)
         for message in unread:
             inputs.drop("unreadable_statement", f"{name}: {message}")
         if kind == "other":
@@ -108,24 +102,24 @@ def parse_wikidata(config: ParseWikidataConfig, inputs: Inputs) -> Iterator[Rows
 
 def flushed(rows: EntityRows, statements: StatementLookup, inputs: Inputs) -> Iterator[Rows]:
     """Yield the rows that were read as batches, and forget them."""
-    held = (
-        (ITEMS, rows.items),
-        (ITEM_REDIRECTS, rows.redirects),
-        (PROPERTIES, rows.properties),
-        (TRIPLES, rows.statements),
-        (LITERALS, rows.literals),
-    )
-    for table, values in held:
-        if not values:
-            continue
-        batch = table.batch(values)
-        if table is ITEMS and (nameless := batch["label"].null_count):
+    from stages.wiki.entity_columns import claim_columns
+
+    if rows.items:
+        items = ITEMS.batch(rows.items)
+        if nameless := items["label"].null_count:
             inputs.count("item_without_label", nameless)
-        if table is TRIPLES:
-            statements.add(batch)
-        yield table, batch
-    if rows.further:
-        inputs.count("further_time_qualifiers", sum(more for _, _, more in rows.further))
+        yield ITEMS, items
+    for table, values in ((ITEM_REDIRECTS, rows.redirects), (PROPERTIES, rows.properties)):
+        if values:
+            yield table, table.batch(values)
+    if rows.claims:
+        triples, literals = claim_columns(rows.claims)
+        batch = pa.RecordBatch.from_arrays(triples, schema=TRIPLES.schema)
+        statements.add(batch)
+        yield TRIPLES, batch
+        yield LITERALS, pa.RecordBatch.from_arrays(literals, schema=LITERALS.schema)
+    if more := sum(rows.claims.further.values()):
+        inputs.count("further_time_qualifiers", more)
     rows.clear()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
 from stages.wiki.entity import Entity, Literal, Statement, TimeValue
-from stages.wiki.entity_claims import ITEM_ID, PROPERTY_ID, add_claims
+from stages.wiki.entity_claims import ITEM_ID, PROPERTY_ID
+from stages.wiki.entity_columns import claim_columns
 from stages.wiki.entity_json import Decoder
-from stages.wiki.entity_rows import EntityRows, Moment
+from stages.wiki.entity_rows import EntityRows
 from stages.wiki.records import DamagedRecord
 
 __all__ = ["EntityReader", "parse_entity"]
@@ -28,7 +30,8 @@ class EntityReader:
 
     def __init__(self, language: str, wiki: str) -> None:
         self.rows = EntityRows()
-        self._decoder = Decoder(language, wiki)
+        self._decoder = _decoder(language, wiki)
+        self._known: set[str] = set()
 
     def read(self, data: bytes) -> tuple[str, str, list[str]]:
         """Add the rows of one line.
@@ -43,18 +46,21 @@ class EntityReader:
         Raises:
             DamagedRecord: With one of these reasons, and no row is added: "invalid_utf8",
                 "invalid_json", "no_entity" (JSON but no object), "entity_without_id", "invalid_id",
-                "invalid_entity" (a part of it has not the shape that it must have).
+                "invalid_entity" (a part of it has not the shape that it must have),
+                "duplicate_id" (a line with this id was read before).
         """
         line, unread = self._decoder.decode(data)
-        if unread:
-            return _add(line, unread, self.rows)
-        ends = self.rows.ends()
-        kind, name, unread = _add(line, unread, self.rows)
-        if unread:
+        claims = self.rows.claims
+        begin = claims.begin()
+        kind, name, unreadable = _add(line, unread, self.rows, self._known)
+        if unreadable and not unread:
             # The fast way knows no foreign types of values; the slow one keeps them as JSON.
-            self.rows.cut(ends)
-            return _add(*self._decoder.decode_slowly(data), self.rows)
-        return kind, name, unread
+            claims.cut(begin)
+            self.rows.items.pop()
+            line, unread = self._decoder.decode_slowly(data)
+            kind, name, unreadable = _add(line, unread, self.rows, self._known)
+        self._known.add(name)
+        return kind, name, unreadable
 
 
 def parse_entity(data: bytes, language: str, wiki: str) -> Entity:
@@ -68,28 +74,26 @@ def parse_entity(data: bytes, language: str, wiki: str) -> Entity:
     Raises:
         DamagedRecord: As `EntityReader.read`.
     """
-    reader = _reader(language, wiki)
-    try:
-        return _shown(*reader.read(data), reader.rows)
-    finally:
-        reader.rows.clear()
+    reader = EntityReader(language, wiki)
+    return _shown(*reader.read(data), reader.rows)
 
 
 @cache
-def _reader(language: str, wiki: str) -> EntityReader:
-    return EntityReader(language, wiki)
+def _decoder(language: str, wiki: str) -> Decoder:
+    return Decoder(language, wiki)
 
 
 def _shown(kind: str, name: str, unread: list[str], rows: EntityRows) -> Entity:
-    further = {ordinal: more for _, ordinal, more in rows.further}
-    statements = tuple(_statement(row, further) for row in rows.statements)
-    literals = tuple(_literal(row, further) for row in rows.literals)
     for _, target in rows.redirects:
         return Entity(kind, name, redirect_to=target)
     for _, label, description, aliases, datatype in rows.properties:
         return Entity(kind, name, label, description, aliases, datatype=datatype)
+    further = rows.claims.further
+    triples, literals = ([c.to_pylist() for c in table] for table in claim_columns(rows.claims))
     for values in rows.items:
-        read = (*values[1:], None, None, statements, literals, tuple(unread))
+        statements = tuple(_statement(row, further) for row in zip(*triples, strict=True))
+        stated = tuple(_literal(row, further) for row in zip(*literals, strict=True))
+        read = (*values[1:], None, None, statements, stated, tuple(unread))
         return Entity(kind, name, *read)
     return Entity(kind, name)
 
@@ -106,18 +110,22 @@ def _literal(row: tuple[Any, ...], further: dict[int, int]) -> Literal:
     return Literal(n, pid, rank, snak, datatype, kind, *content, *times)
 
 
-def _named(moment: Moment | None) -> TimeValue | None:
-    return TimeValue(*moment) if moment is not None else None
+def _named(moment: dict[str, Any] | None) -> TimeValue | None:
+    return TimeValue(**moment) if moment is not None else None
 
 
-def _add(line: Any, unread: list[str], rows: EntityRows) -> tuple[str, str, list[str]]:
+def _add(
+    line: Any, unread: list[str], rows: EntityRows, known: Collection[str]
+) -> tuple[str, str, list[str]]:
     given = line.id or line.entity
     if not given:
         raise DamagedRecord("entity_without_id", f"type {line.type!r}")
     kind = line.type or KIND_OF_LETTER.get(given[0].upper(), "other")
+    name = _id(given, kind) if kind in IDS else given
+    if name in known:
+        raise DamagedRecord("duplicate_id", name)
     if kind not in IDS:
-        return "other", given, []
-    name = _id(given, kind)
+        return "other", name, []
     if line.redirect is not None:
         rows.redirects.append((name, _id(line.redirect, kind)))
         return "redirect", name, []
@@ -127,7 +135,7 @@ def _add(line: Any, unread: list[str], rows: EntityRows) -> tuple[str, str, list
         # Its statements are not read: they say nothing of entities that a text names.
         rows.properties.append((*names, line.datatype))
         return kind, name, []
-    classes, unreadable = add_claims(name, claims, rows) if claims else ((), [])
+    classes, unreadable = rows.claims.add(name, claims) if claims else ((), [])
     title = sitelinks.own.title if sitelinks and sitelinks.own else None
     rows.items.append((*names, title, classes))
     return kind, name, [*unread, *unreadable]
@@ -147,6 +155,6 @@ def _term(terms: Any) -> str | None:
 
 
 def _aliases(aliases: Any) -> tuple[str, ...]:
-    if not aliases:
+    if not aliases or not (aliases.own or aliases.shared):
         return ()
-    return tuple(dict.fromkeys(a.value for a in (*(aliases.own or ()), *(aliases.shared or ()))))
+    return tuple(dict.fromkeys([a.value for a in (*(aliases.own or ()), *(aliases.shared or ()))]))

@@ -1,17 +1,12 @@
-"""Entity rows: what lines of a Wikidata dump say, as a list of tuples a kind.
-
-This is where a Wikidata dump spends its time, so rows are made once, in the form in which a table
-takes them.
-"""
+"""Entity rows: what lines of a Wikidata dump say, in the form in which tables take it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["EntityRows", "Moment"]
+from stages.wiki.entity_claims import ClaimColumns
 
-Moment = tuple[str, int, str]
-"""Time, precision and calendar, as in `TimeValue`."""
+__all__ = ["EntityRows"]
 
 
 class EntityRows:
@@ -21,46 +16,25 @@ class EntityRows:
         items: QID, label, description, aliases, sitelink title, classes.
         redirects: QID that was given up, QID that it leads to.
         properties: PID, label, description, aliases, datatype.
-        statements: Head, ordinal, PID, tail, rank, snak, start, end, point.
-        literals: Head, ordinal, PID, kind, datatype, value, precision, calendar, unit, language,
-            snak, rank, start, end, point.
-        further: Head, ordinal, and how many times a statement has beyond its start, end and point.
+        claims: Statements of the items; `claim_columns` makes the columns of tables of them.
 
-    What the values say is told at `Entity`, `Statement` and `Literal`; a time is a `Moment`.
+    What the values say is told at `Entity`.
     """
 
     def __init__(self) -> None:
         self.items: list[tuple[Any, ...]] = []
         self.redirects: list[tuple[Any, ...]] = []
         self.properties: list[tuple[Any, ...]] = []
-        self.statements: list[tuple[Any, ...]] = []
-        self.literals: list[tuple[Any, ...]] = []
-        self.further: list[tuple[str, int, int]] = []
+        self.claims = ClaimColumns()
 
     def __len__(self) -> int:
         """Return how many rows are held."""
-        return sum(map(len, self._lists()))
+        rows = len(self.items) + len(self.redirects) + len(self.properties)
+        return rows + len(self.claims)
 
     def clear(self) -> None:
         """Forget all rows."""
-        self.cut([0] * len(self._lists()))
-
-    def ends(self) -> list[int]:
-        """Return the lengths of the lists, for `cut`."""
-        return [
-            len(self.items),
-            len(self.redirects),
-            len(self.properties),
-            len(self.statements),
-            len(self.literals),
-            len(self.further),
-        ]
-
-    def cut(self, ends: list[int]) -> None:
-        """Forget the rows that were added since `ends`."""
-        for rows, end in zip(self._lists(), ends, strict=True):
-            del rows[end:]
-
-    def _lists(self) -> tuple[list[Any], ...]:
-        lists = (self.items, self.redirects, self.properties, self.statements, self.literals)
-        return (*lists, self.further)
+        self.items.clear()
+        self.redirects.clear()
+        self.properties.clear()
+        self.claims.clear()

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import msgspec
 
 from stages.wiki.entity import Entity, Literal, Statement, TimeValue
+from stages.wiki.entity_columns import claim_columns
 from stages.wiki.entity_reader import EntityReader, parse_entity
 from stages.wiki.entity_rows import EntityRows
 from stages.wiki.records import DamagedRecord, Record
@@ -27,6 +28,7 @@ __all__ = [
     "Literal",
     "Statement",
     "TimeValue",
+    "claim_columns",
     "entity_records",
     "parse_entity",
 ]

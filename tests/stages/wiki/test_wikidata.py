@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,8 +20,11 @@ from stages.wiki.entity_reader import _add, _shown
 from stages.wiki.entity_rows import EntityRows
 from stages.wiki.entity_skim import LONG
 from stages.wiki.wikidata import (
+    ID,
     DamagedRecord,
     Entity,
+    EntityReader,
+    claim_columns,
     entity_key,
     entity_records,
     parse_entity,
@@ -69,8 +73,33 @@ def test_the_slow_way_says_the_same(line: str, expected: str) -> None:
     if expected.startswith("damaged "):
         return
     rows = EntityRows()
-    read = _add(*Decoder("en", "enwiki").decode_slowly(line.encode()), rows)
+    read = _add(*Decoder("en", "enwiki").decode_slowly(line.encode()), rows, ())
     assert _shown(*read, rows) == parse_entity(line.encode(), "en", "enwiki")
+
+
+def test_many_lines_at_once_say_what_each_says_alone() -> None:
+    together, alone = EntityReader("en", "enwiki"), []
+    for n, case in enumerate(cases(), 1):
+        line = ID.sub(b'{"id":"Q%d"' % n, case.values[0].encode(), count=1)
+        reader = EntityReader("en", "enwiki")
+        with suppress(DamagedRecord):
+            together.read(line)
+            reader.read(line)
+        alone.append(claim_columns(reader.rows.claims))
+    found = claim_columns(together.rows.claims)
+    for table, columns in enumerate(found):
+        assert len(set(columns[0])) > 5
+        parts = zip(*[a[table] for a in alone], strict=True)
+        for column, single in zip(columns, parts, strict=True):
+            assert column.equals(pa.concat_arrays(single))
+
+
+def test_a_line_that_was_read_before_is_damage_and_adds_nothing() -> None:
+    reader = EntityReader("en", "enwiki")
+    reader.read(b'{"id":"Q5","type":"item"}')
+    with pytest.raises(DamagedRecord, match="duplicate_id: Q5"):
+        reader.read(b'{"id":"Q5","type":"item","labels":{"en":{"value":"place"}}}')
+    assert len(reader.rows) == 1
 
 
 def long_line(**parts: Any) -> bytes:
