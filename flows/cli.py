@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from flows import keep, look, recipes, render
 from flows.card import card
+from flows.deploy import deploy, serve
 from flows.export import export
 from flows.launch import launch
 from flows.options import RecipeName, Root, Sets, To, warehouse_at
@@ -197,6 +198,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     keep.tag,
     keep.prune,
     keep.verify,
+    serve,
+    deploy,
 )
 for command in COMMANDS:
     app.command()(command)

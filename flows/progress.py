@@ -108,7 +108,12 @@ class Progress:
 
 
 class PrefectProgress:
-    """A progress artifact a step, renewed every two seconds at most."""
+    """What Prefect sees of each step that is made: an artifact with its progress, and an event.
+
+    The artifact is renewed every two seconds at most. A step that is reused is a task whose state
+    says so. The event `relmill.artifact.published` tells automations of other people's that a
+    step's tables are there.
+    """
 
     def __init__(self) -> None:
         self._done = 0
@@ -134,15 +139,39 @@ class PrefectProgress:
             self._renew(100.0 * self._done / self._todo)
 
     def step_ends(self, step: Step, artifact: Artifact, made: bool) -> None:
-        """Finish the artifact of a step that was made."""
-        if made:
-            self._renew(100.0)
+        """Finish the artifact of a step that was made, and tell of its tables."""
+        from flows.tasks import reuse
+
+        if not made:
+            reuse(step.name, artifact.name)
+            return
+        self._renew(100.0)
+        publish(step, artifact)
 
     def _renew(self, percent: float) -> None:
         from prefect.artifacts import update_progress_artifact
 
         self._last = time.monotonic()
         update_progress_artifact(self._artifact, percent)  # type: ignore[arg-type]
+
+
+def publish(step: Step, artifact: Artifact) -> None:
+    """Tell of a step's new tables, with the rows of each."""
+    from prefect.events import emit_event
+
+    manifest = artifact.manifest()
+    emit_event(
+        "relmill.artifact.published",
+        resource={
+            "prefect.resource.id": f"relmill.step.{step.name}",
+            "prefect.resource.name": step.name,
+        },
+        payload={
+            "artifact": artifact.name,
+            "folder": str(artifact.folder),
+            "rows": {table: manifest.rows(table) for table in manifest.tables},
+        },
+    )
 
 
 def artifact_key(name: str) -> str:

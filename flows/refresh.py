@@ -9,7 +9,8 @@ from threading import Event
 from typing import Any
 
 from prefect import flow
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.progress import PrefectProgress, Progress, Several, artifact_key
@@ -19,14 +20,20 @@ from pipeline.plan import RunPlan, make_plan, preflight
 from pipeline.pool import Pool
 from pipeline.run import Watcher, execute
 from pipeline.space import require_space
+from storage.reading import refresh_catalog
 from storage.refs import Refs
-from storage.warehouse import Warehouse
+from storage.warehouse import Artifact, Warehouse
 
 watchers: ContextVar[tuple[Watcher, ...]] = ContextVar("watchers", default=())
 """Who else is told how the run goes; the command line puts its progress bars here."""
 
 
-@flow(name="refresh", flow_run_name="{recipe}", persist_result=False)
+def title() -> str:
+    """Return what a flow run is called: its recipe's name."""
+    return Path(flow_run.parameters["recipe"]).stem
+
+
+@flow(name="refresh", flow_run_name=title, persist_result=False)
 def refresh(
     recipe: str,
     root: str,
@@ -65,6 +72,7 @@ def refresh(
         except BaseException:
             stopped.get().set()
             raise
+    show_tables(plan, warehouse, run_folder.name)
     return run_folder.name
 
 
@@ -77,6 +85,29 @@ def run_refresh(watcher: Progress, workers: int, **parameters: Any) -> str:
         return run_id
     finally:
         watchers.reset(token)
+
+
+def show_tables(plan: RunPlan, warehouse: Warehouse, run_id: str) -> None:
+    """Leave a page in Prefect that says where the tables of a run lie, and its report."""
+    catalog = refresh_catalog(warehouse)
+    rows = []
+    for step in plan.steps:
+        assert step.artifact is not None
+        manifest = step.artifact.manifest()
+        tables = ", ".join(f"{table} {manifest.rows(table):,}" for table in manifest.tables)
+        rows.append(f"| {step.name} | {tables} | `{step.artifact.folder}` |")
+        rows += [f"| | {page} | `{path}` |" for page, path in pages_of(step.artifact)]
+    head = f"Tables of run {run_id}, any DuckDB client: `{catalog}`\n\n"
+    create_markdown_artifact(
+        "\n".join([f"{head}| step | rows | folder |", "| --- | --- | --- |", *rows]),
+        key=f"tables-{artifact_key(plan.recipe.name)}",
+        description=f"relmill show {plan.recipe.given} --root {warehouse.root}",
+    )
+
+
+def pages_of(artifact: Artifact) -> list[tuple[str, Path]]:
+    """Return the pages that a browser can show of a step: a report's."""
+    return [(path.name, path) for path in sorted((artifact.folder / "files").glob("*.html"))]
 
 
 def plan_table(plan: RunPlan) -> list[dict[str, str]]:

@@ -1,8 +1,9 @@
-"""The only Prefect tasks: one makes a shard, one commits a step. Only names go through them."""
+"""Prefect's tasks: make a shard, commit a step, reuse a step. Only names go through them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 from threading import Event
@@ -11,7 +12,9 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.concurrency.sync import concurrency
 from prefect.futures import as_completed
+from prefect.runtime import deployment
 from prefect.states import Cancelled, Completed
 
 from pipeline.pool import Pool
@@ -21,6 +24,10 @@ from storage.errors import PipelineError
 from storage.warehouse import Artifact
 
 RETRY_SECONDS = (2, 20)
+GPU = "gpu"
+"""Prefect's concurrency limit under which training runs, where a deployment runs it."""
+LEASE_SECONDS = 60.0
+"""A run that dies gives its place among the GPU jobs back after so long."""
 
 pool: ContextVar[Pool] = ContextVar("pool")
 stopped: ContextVar[Event] = ContextVar("stopped")
@@ -62,6 +69,25 @@ def commit(step: str) -> Artifact:  # the name is for Prefect to show
     return committing.get()()
 
 
+@task(name="reuse", task_run_name="{step}", cache_policy=NO_CACHE, persist_result=False)
+def reuse(step: str, artifact: str) -> State[Any]:  # the names are for Prefect to show
+    """Say that a step's tables are there already."""
+    return Completed(name="Reused", message=artifact)
+
+
+@contextmanager
+def gpu() -> Iterator[None]:
+    """Wait for a place among the GPU jobs of the server, where a deployment runs the flow.
+
+    `relmill deploy` and `relmill serve` make the limit; a run from the command line has none.
+    """
+    if deployment.id is None:
+        yield
+        return
+    with concurrency(GPU, occupy=1, strict=True, lease_duration=LEASE_SECONDS):
+        yield
+
+
 class PrefectExecutor:
     """Makes shards and commits as Prefect tasks of the flow run that it is called in."""
 
@@ -70,13 +96,14 @@ class PrefectExecutor:
 
     def shards(self, run_folder: Path, spec: StepSpec) -> Iterator[PartRecord]:
         """Make the shards of `spec.todo` and yield the record of each as it is done."""
-        futures = [run_shard.submit(str(run_folder), spec.step, shard) for shard in spec.todo]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            stopped.get().set()
-            raise
+        with gpu() if spec.launch is not None else nullcontext():
+            futures = [run_shard.submit(str(run_folder), spec.step, n) for n in spec.todo]
+            try:
+                for future in as_completed(futures):
+                    yield future.result()
+            except BaseException:
+                stopped.get().set()
+                raise
 
     def commit(self, job: Callable[[], Artifact], step: str) -> Artifact:
         """Run the commit of a step and return its artifact."""

@@ -29,6 +29,11 @@ class RecipeWide(StageConfig):
     seed: int = Field(13, ge=0, description="seed of every random choice")
     shards: ShardCounts = Field(ShardCounts(), description="how tables are cut into parts")
     launch: Launch = Field(Launch(), description="how training is launched; a step may set its own")
+    keep_dumps: int | None = Field(
+        None,
+        ge=1,
+        description="rebuild: of how many dumps, the newest ones, the tables stay; null for all",
+    )
 
 
 @dataclass(frozen=True)

@@ -134,8 +134,9 @@ def carry_out(
             watcher.step_ends(step, artifact, made)
         run.status = "succeeded"
     except BaseException as error:
-        run.status = "failed" if isinstance(error, Exception) else "interrupted"
-        run.error = str(error)
+        failed = isinstance(error, Exception)
+        run.status = "failed" if failed else "interrupted"
+        run.error = str(error) if failed else type(error).__name__
         raise
     finally:
         run.finished = now()

@@ -166,19 +166,22 @@ class Refs:
         for path in sorted(self.tags_folder.glob("*.json")):
             yield read_json(path, Tag)
 
-    def prunable(self, keep_runs: int, grace: timedelta) -> list[Artifact]:
+    def prunable(
+        self, keep_runs: int, grace: timedelta, recipe: str | None = None
+    ) -> list[Artifact]:
         """Return the artifacts that nothing holds back.
 
         Held back are the artifacts of each tag, of the last `keep_runs` successful runs of each
         recipe, of runs that are under way, whatever changed less than `grace` ago, and whatever is
-        being made.
+        being made. With `recipe`, all runs of the others too.
         """
         held = {name for tag in self.tags() for name in tag.steps.values()}
         kept: dict[str, int] = {}
         for run in self.runs():
             if run.status == "succeeded":
                 kept[run.recipe] = kept.get(run.recipe, 0) + 1
-            if run.status == "running" or kept.get(run.recipe, 0) <= keep_runs:
+            other = recipe is not None and run.recipe != recipe
+            if other or run.status == "running" or kept.get(run.recipe, 0) <= keep_runs:
                 held.update(run.steps.values())
         youngest = time.time() - grace.total_seconds()
         return [

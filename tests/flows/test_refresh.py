@@ -89,13 +89,13 @@ def test_a_refresh_gives_back_the_id_of_its_run_and_is_seen_by_the_server(
     }
 
 
-def test_a_second_refresh_has_no_task_to_run(
+def test_a_second_refresh_reuses_every_step(
     server: Path, dumps: SampleWorld, tmp_path: Path
 ) -> None:
     refreshed(tmp_path, dumps, to="fetch")
     run_id = refreshed(tmp_path, dumps, to="fetch")
     assert Refs(Warehouse(tmp_path)).find_run(run_id).made == []
-    assert task_runs(flow_run_of("tiny")) == []
+    assert [(t.name, t.state_name) for t in task_runs(flow_run_of("tiny"))] == [("fetch", "Reused")]
 
 
 def test_a_failing_shard_fails_the_flow_and_keeps_what_was_finished(
@@ -129,7 +129,7 @@ def test_a_failing_shard_fails_the_flow_and_keeps_what_was_finished(
     obstacle.parent.rmdir()
     refreshed(tmp_path, dumps, to="parse_wikidata")
     again = {t.name for t in task_runs(flow_run_of("tiny"))}
-    assert again == {"parse_wikidata 1", "parse_wikidata commit"}
+    assert again == {"fetch", "parse_wikidata 1", "parse_wikidata commit"}
 
 
 def test_a_run_uses_the_users_server_and_neither_starts_nor_stops_one(
