@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator
@@ -13,9 +13,12 @@ from storage.errors import SourceError
 from storage.tables import BENCHMARK_FILES, CURVES, ENCODERS, PREDICTIONS
 
 if TYPE_CHECKING:
+    from stages.annotated.document import Document
     from stages.model.encoder import Encoder
     from stages.model.finetuning import Classified, Settings
     from stages.tasks.base import Example, Task
+
+    Splits = Mapping[str, Sequence[Document]]
 
 Ways = Annotated[int, Field(ge=2)]
 Shots = Annotated[int, Field(ge=1)]
@@ -30,8 +33,8 @@ class FinetuneConfig(StageConfig):
 
     task: str = Field(
         "relation_file",
-        description="semeval, tacred, wiki80, chemprot, sciie, fewrel, or relation_file for a file "
-        "of your own",
+        description="semeval, tacred, wiki80, chemprot, sciie, fewrel, docred, redocred, or "
+        "relation_file for a file of your own",
     )
     benchmark: str | None = Field(
         None, description="benchmark of fetch_benchmarks; the one of the task's name if left out"
@@ -56,7 +59,9 @@ class FinetuneConfig(StageConfig):
     readout: Literal["marker", "mean", "first"] = Field(
         "marker", description="start markers of head and tail, means of their words, or [CLS]"
     )
-    fraction: Share = Field(1.0, description="share of each relation's training examples")
+    fraction: Share = Field(
+        1.0, description="share of each relation's training examples, or of the documents"
+    )
     seed: int = Field(13, ge=0, description="seed; the recipe's own if left out")
     epochs: int = Field(6, ge=1, description="passes over the training data")
     batch_size: int = Field(64, ge=1, description="examples of an update")
@@ -65,7 +70,9 @@ class FinetuneConfig(StageConfig):
     weight_decay: float = Field(1e-5, ge=0, description="weight decay, not of biases and norms")
     clip_norm: float = Field(1.0, gt=0, description="largest norm of the gradient")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout in front of the head")
-    max_pieces: int = Field(100, ge=16, description="word pieces of an input")
+    max_pieces: int | None = Field(
+        None, ge=16, description="word pieces of an input; null for 100, and 512 of a document"
+    )
     ways: Ways | list[Ways] = Field(
         5, description="fewrel: relations of an episode; of lists, all combinations are answered"
     )
@@ -88,8 +95,23 @@ class FinetuneConfig(StageConfig):
     training_shots: int = Field(1, ge=1, description="fewrel: supports of a relation there")
     keep_model: bool = Field(
         False,
-        description="keep the fine-tuned model as a folder, for `relmill predict`; not of fewrel",
+        description="keep the fine-tuned model as a folder, for `relmill predict`; of sentence "
+        "tasks alone",
     )
+    loss: Literal["bce", "ce"] = Field(
+        "bce",
+        description="docred: each relation by itself, or a softmax over all relations and NA",
+    )
+    na_ratio: float | None = Field(
+        3.0, gt=0, description="docred: NA pairs for each label of a document; null for all"
+    )
+    threshold_share: Share = Field(
+        0.5,
+        gt=0,
+        description="docred: share of dev's documents that choose epoch and threshold; the others "
+        "are scored",
+    )
+    dev_every: int = Field(1, ge=1, description="docred: epochs from one look at dev to the next")
     micro_tokens: int = runtime(4096, ge=64, description="word pieces of a micro-batch")
 
     @field_validator("task")
@@ -115,8 +137,10 @@ class FinetuneConfig(StageConfig):
         kinds = {f"{n}-way {k}-shot {how}": (n, k) for n in ways for k in shots}
         return dict(sorted(kinds.items()))
 
-    def cell(self, setting: str = "") -> dict[str, Any]:
+    def cell(self, setting: str | None = None) -> dict[str, Any]:
         """Return the columns that say which cell a row is of, in their order."""
+        if setting is None:
+            setting = "" if self.loss == "bce" else self.loss
         return {
             "task": self.task,
             "benchmark": self.source,
@@ -130,7 +154,7 @@ class FinetuneConfig(StageConfig):
     @property
     def cells(self) -> list[dict[str, Any]]:
         """All cells that rows are of: one, or one a kind of episodes."""
-        return [self.cell(name) for name in (self.settings if self.task == "fewrel" else [""])]
+        return [self.cell(name) for name in (self.settings if self.task == "fewrel" else [None])]
 
 
 def reads(config: FinetuneConfig) -> tuple[Read, ...]:
@@ -148,12 +172,14 @@ def finetune(config: FinetuneConfig, inputs: Inputs) -> Iterator[Rows]:
     """Yield the predictions of a cell on dev and test, and the course of its training.
 
     The subset of the training data that it saw is kept as `subset.json`, and with `keep_model` the
-    model beside it.
+    model beside it; of documents the threshold, and answers as the official scorer takes them,
+    which are all there is of a test split without labels.
 
-    Drops: what `stages.annotated.read` drops; "overlapping_mentions", "too_far_apart" and
-    "no_pieces" (examples whose head and tail cannot be shown together; those of dev and test count
-    as wrong).
-    Papers: Baldini Soares et al. (ACL 2019), section 5; Peng et al., CP (EMNLP 2020), section 4.
+    Drops: what `stages.annotated.read` drops; "overlapping_mentions", "too_far_apart",
+    "no_pieces" and "behind_max_pieces" (examples whose head and tail cannot be shown together;
+    those of dev and test count as wrong).
+    Papers: Baldini Soares et al. (ACL 2019), section 5; Peng et al., CP (EMNLP 2020), section 4;
+    Yao et al., DocRED (ACL 2019), section 5.
 
     Raises:
         SourceError: If the benchmark lacks a split that is needed, or has no labels there.
@@ -162,18 +188,11 @@ def finetune(config: FinetuneConfig, inputs: Inputs) -> Iterator[Rows]:
     from stages.tasks import task_named
 
     task = task_named(config.task)
-    splits = read_splits(config, task, inputs)
+    splits = read_splits(inputs)
     accelerator = begin(config.seed)
     inputs.require_world(accelerator.num_processes)
     encoder = load(config, inputs)
-    if task.head == "linear":
-        yield from classification(config, task, splits, encoder, accelerator, inputs)
-    else:
-        types = None
-        if config.training_updates:
-            types = learnt(config, splits, encoder, accelerator, inputs)
-        if inputs.rank.index == 0:
-            yield from nearest_prototype(config, splits, encoder, types, accelerator, inputs)
+    yield from HEADS[task.head](config, task, splits, encoder, accelerator, inputs)
 
 
 def load(config: FinetuneConfig, inputs: Inputs) -> Encoder:
@@ -186,16 +205,15 @@ def load(config: FinetuneConfig, inputs: Inputs) -> Encoder:
     return encoder
 
 
-def read_splits(config: FinetuneConfig, task: Task, inputs: Inputs) -> dict[str, list[Example]]:
-    """Return the examples of each split of the benchmark."""
+def read_splits(inputs: Inputs) -> Splits:
+    """Return the documents of each split of the benchmark."""
     from stages.annotated import read
 
     files = inputs.files(BENCHMARK_FILES)
-    splits = {}
-    for row in inputs.rows(BENCHMARK_FILES).to_pylist():
-        documents = read(row["format"], files[row["file"]], inputs, split=row["split"])
-        splits[row["split"]] = list(task.examples(documents))
-    return splits
+    return {
+        row["split"]: list(read(row["format"], files[row["file"]], inputs, split=row["split"]))
+        for row in inputs.rows(BENCHMARK_FILES).to_pylist()
+    }
 
 
 def split_of(splits: dict[str, list[Example]], name: str, config: FinetuneConfig) -> list[Example]:
@@ -204,7 +222,7 @@ def split_of(splits: dict[str, list[Example]], name: str, config: FinetuneConfig
     Raises:
         SourceError: If the benchmark has no such split, or one without labels.
     """
-    place = f"fetch_benchmarks.benchmarks.{config.source}.files.{name}"
+    place = place_of(config, name)
     if name not in splits:
         raise SourceError(
             f"{config.source} has no {name} split", mend=f"Name its file: --set {place}=PATH"
@@ -219,8 +237,8 @@ def split_of(splits: dict[str, list[Example]], name: str, config: FinetuneConfig
 
 def classification(
     config: FinetuneConfig,
-    task: Task,
-    splits: dict[str, list[Example]],
+    task: Any,
+    documents: Splits,
     encoder: Encoder,
     accelerator: Any,
     inputs: Inputs,
@@ -229,12 +247,13 @@ def classification(
     from stages.model.finetuning import classify
     from stages.tasks.subsets import draw
 
+    splits = {split: list(task.examples(own)) for split, own in documents.items()}
     subset = draw(split_of(splits, "train", config), config.fraction, config.seed)
     examples = {split: split_of(splits, split, config) for split in splits}
 
     found = classify(
         encoder,
-        settings_of(config),
+        settings_of(config, task),
         task,
         examples,
         subset.examples,
@@ -287,13 +306,15 @@ def keep(
         scores=scores,
     )
     folder = inputs.scratch / "model"
-    RelationModel(found.model, found.relations, found.types, settings_of(config)).save(folder, card)
+    settings = settings_of(config, task)
+    RelationModel(found.model, found.relations, found.types, settings).save(folder, card)
     for path in sorted(folder.iterdir()):
         shutil.copyfile(path, inputs.keep(path.name))
 
 
 def learnt(
     config: FinetuneConfig,
+    task: Any,
     splits: dict[str, list[Example]],
     encoder: Encoder,
     accelerator: Any,
@@ -309,7 +330,7 @@ def learnt(
     types = types_of([example for split in splits.values() for example in split])
     lost = learn_episodes(
         encoder,
-        settings_of(config),
+        settings_of(config, task),
         EpisodeSettings(
             config.training_updates,
             config.training_episodes,
@@ -332,25 +353,29 @@ def learnt(
 
 def nearest_prototype(
     config: FinetuneConfig,
-    splits: dict[str, list[Example]],
+    task: Any,
+    documents: Splits,
     encoder: Encoder,
-    types: Sequence[str] | None,
     accelerator: Any,
     inputs: Inputs,
 ) -> Iterator[Rows]:
     """Answer episodes of dev and test by the nearest prototype.
 
-    Texts are encoded once, for all kinds of episodes.
-
-    Args:
-        types: Entity types that the encoder has learnt; None for those of each split by itself.
+    Texts are encoded once, for all kinds of episodes. An encoder that has not learnt from episodes
+    takes the entity types of each split by itself.
     """
     from stages.model.finetuning import embed
 
+    splits = {split: list(task.examples(own)) for split, own in documents.items()}
+    types = None
+    if config.training_updates:
+        types = learnt(config, task, splits, encoder, accelerator, inputs)
+    if inputs.rank.index:
+        return
     embedded: dict[str, tuple[list[Example], Any]] = {}
     for split in (name for name in ("dev", "test") if name in splits):
         examples = split_of(splits, split, config)
-        vectors, data = embed(encoder, settings_of(config), examples, types, accelerator)
+        vectors, data = embed(encoder, settings_of(config, task), examples, types, accelerator)
         count_lost(config, split, data.lost, inputs)
         embedded[split] = [examples[place] for place in data.place_N], vectors
     for setting in config.settings:
@@ -385,7 +410,9 @@ def episodes_learnt(config: FinetuneConfig) -> str:
     return f"{config.training_ways}-way {config.training_shots}-shot {config.similarity} trained"
 
 
-def curve(config: FinetuneConfig, inputs: Inputs, setting: str = "") -> list[tuple[Any, ...]]:
+def curve(
+    config: FinetuneConfig, inputs: Inputs, setting: str | None = None
+) -> list[tuple[Any, ...]]:
     """Return the `curves` rows of the training that has been."""
     from stages.model.finetuning import course_of_values
 
@@ -405,13 +432,17 @@ def count_lost(config: FinetuneConfig, split: str, lost: Mapping[str, int], inpu
             inputs.drop(reason, f"{config.source} {split}", count)
 
 
-def settings_of(config: FinetuneConfig) -> Settings:
+def settings_of(config: FinetuneConfig, task: Task) -> Settings:
     """Return the values that the kit takes."""
     from stages.model.finetuning import Settings
 
-    names = set(Settings.__dataclass_fields__) - {"form"}
-    values = {name: value for name, value in config if name in names}
-    return Settings(form=config.input_format, **values)
+    return Settings(form=config.input_format, **values_of(config, task, Settings))
+
+
+def values_of(config: FinetuneConfig, task: Task, kind: Any) -> dict[str, Any]:
+    """Return those values of the config that a kit's settings have, by name."""
+    values = {name: value for name, value in config if name in kind.__dataclass_fields__}
+    return values | {"max_pieces": config.max_pieces or task.max_pieces}
 
 
 def prediction(
@@ -432,12 +463,77 @@ def prediction(
         answer,
         probability,
         example.marked() if episode is None else "",
+        None,
     )
+
+
+def document_relations(
+    config: FinetuneConfig,
+    task: Task,
+    splits: Splits,
+    encoder: Encoder,
+    accelerator: Any,
+    inputs: Inputs,
+) -> Iterator[Rows]:
+    """Train a bilinear head and the encoder below it, and yield facts of dev and test."""
+    from stages.model.relating import RelateSettings, relate
+    from stages.tasks import docred
+    from stages.tasks.facts import chosen_threshold, rows_of_facts
+
+    for name in ("train", "dev"):
+        what = f"the {name} split of {config.source}"
+        mend = f"Name a labelled file: --set {place_of(config, name)}=PATH"
+        docred.require_labels(splits.get(name, ()), what, mend)
+    subset = docred.draw_documents(splits["train"], config.fraction, config.seed)
+    choosing, dev = docred.parted(splits["dev"], config.threshold_share, config.seed)
+    asked = {"dev": dev, "test": splits.get("test", ())}
+    found = relate(
+        encoder,
+        RelateSettings(**values_of(config, task, RelateSettings)),
+        docred.relations_of(splits.values()),
+        subset,
+        choosing,
+        {split: own for split, own in asked.items() if own},
+        accelerator,
+        inputs.scratch,
+        tell=inputs.tell,
+        stopping=lambda: inputs.stopping,
+    )
+    if found is None:
+        return
+    drawn = docred.manifest(subset, len(splits["train"]), config.fraction, config.seed)
+    inputs.keep("subset.json").write_text(drawn, encoding="utf-8")
+    inputs.keep("threshold.json").write_text(chosen_threshold(found, choosing), encoding="utf-8")
+    count_lost(config, "train", found.lost, inputs)
+    names = docred.names_of_facts(splits["train"])
+    for split, answers in found.answers.items():
+        count_lost(config, split, answers.lost, inputs)
+        text = docred.submission((document, fact) for document, fact, _ in answers.facts)
+        inputs.keep(f"submission-{split}.json").write_text(text, encoding="utf-8")
+        if docred.is_labelled(asked[split]):
+            cell = config.cell()
+            told = rows_of_facts(split, asked[split], answers, names)
+            rows = [(*cell.values(), split, *row) for row in told]
+            yield PREDICTIONS, PREDICTIONS.batch(in_order(rows))
+    yield CURVES, CURVES.batch(curve(config, inputs))
+
+
+def place_of(config: FinetuneConfig, split: str) -> str:
+    """Return the value of the recipe that names the file of a split."""
+    return f"fetch_benchmarks.benchmarks.{config.source}.files.{split}"
+
+
+HEADS: dict[str, Callable[..., Iterator[Rows]]] = {
+    "linear": classification,
+    "prototype": nearest_prototype,
+    "document": document_relations,
+}
+"""What answers a task, by its head."""
 
 
 FINETUNE = Stage(
     "finetune",
-    version=3,
+    version=4,
     config=FinetuneConfig,
     reads=reads,
     writes=(PREDICTIONS, CURVES),

@@ -624,7 +624,19 @@ PREDICTIONS = Table(
         Column("gold", TEXT, "relation that it has"),
         Column("predicted", TEXT, "relation that the model gives it"),
         Column("probability", pa.float64(), "probability of that relation; null without one", True),
-        Column("text", TEXT, "the text with head and tail marked; empty within an episode"),
+        Column(
+            "text",
+            TEXT,
+            "the text with head and tail marked; of a document the names of both; empty within an "
+            "episode",
+        ),
+        Column(
+            "tags",
+            texts(),
+            "what scores set apart: intra or cross (whether a sentence holds both entities), known "
+            "(the training data state it); null where nothing is",
+            True,
+        ),
     ),
 )
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.model.batch import Batch
+from stages.model.best import Best
 from stages.model.course import cut
 from stages.model.encoder import Encoded, Encoder
 from stages.model.gather import rank, world_size
@@ -25,7 +26,6 @@ from stages.model.meter import Work
 from stages.model.ragged import Ints
 from stages.model.task_data import TaskData
 from stages.model.update import Output, Part
-from storage.aside import written_aside
 
 __all__ = ["Classifier", "ClassifyCourse", "Predicted", "predict", "updates_of", "vectors"]
 
@@ -115,7 +115,7 @@ class ClassifyCourse:
         self._model, self._train, self._dev = model, train, dev
         self._autocast = autocast
         self._micro_tokens = micro_tokens
-        self._seed, self._score, self._best, self._device = seed, score, best, device
+        self._seed, self._score, self._best, self._device = seed, score, Best(best), device
         self._per_epoch = updates_of(len(train), batch_size)
         self.steps = epochs * self._per_epoch
 
@@ -147,27 +147,17 @@ class ClassifyCourse:
             return {}
         if self._dev is None:
             if step == self.steps:
-                self._keep(0.0)
+                self._best.keep(self._model, 0.0)
             return {}
         found = predict(self._model, self._dev, self._micro_tokens, self._device, self._autocast)
         score = self._score(found.class_N)
-        if step == self._per_epoch or score > held(self._best)["score"]:
-            self._keep(score)
+        if step == self._per_epoch or score > self._best.score:
+            self._best.keep(self._model, score)
         return {"dev": score}
-
-    def _keep(self, score: float) -> None:
-        with written_aside(self._best) as path:
-            torch.save({"score": score, "weights": self._model.state_dict()}, path)
 
     def restore_best(self) -> None:
         """Put the weights of the best epoch back."""
-        self._model.load_state_dict(held(self._best)["weights"])
-
-
-def held(best: Path) -> dict[str, Any]:
-    """Return what is kept of the best epoch."""
-    found: dict[str, Any] = torch.load(best, map_location="cpu", weights_only=True)
-    return found
+        self._best.restore(self._model)
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class LearningCourse:
     Args:
         model: Returns logits of the pairs of a batch, (P, R).
         batch_size: Texts of an update, over all processes.
-        by_batch: Where it is recorded what the forward pass of training said.
+        by_batch: Where it is recorded what the forward pass of training said; None for nowhere.
         by_epoch: Where it is recorded what all labels of an epoch look like after it; None to
             leave that out.
     """
@@ -80,7 +80,7 @@ class LearningCourse:
         micro_tokens: int,
         seed: int,
         loss: LossName,
-        by_batch: LabelRecords,
+        by_batch: LabelRecords | None,
         by_epoch: LabelRecords | None,
         device: torch.device,
     ) -> None:
@@ -152,7 +152,8 @@ class LearningCourse:
 
     def _paid(self, micro: LearningMicro) -> Output:
         logits_PR = self._model(micro.batch)
-        self._record(micro, logits_PR.detach(), self._by_batch)
+        if self._by_batch is not None:
+            self._record(micro, logits_PR.detach(), self._by_batch)
         target_L, others_LR, wanted_PR = targets(micro.batch, logits_PR.shape[1])
         if self._loss == "bce":
             return Output({}, {"relation": binary_per_class(logits_PR, wanted_PR)})

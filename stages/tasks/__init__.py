@@ -18,6 +18,8 @@ TASKS: dict[str, str] = {
     "sciie": "stages.tasks.sentence:SciIE",
     "relation_file": "stages.tasks.sentence:RelationFile",
     "fewrel": "stages.tasks.fewrel:FewRel",
+    "docred": "stages.tasks.docred:DocRed",
+    "redocred": "stages.tasks.docred:ReDocRed",
 }
 """Every task by name: module and class."""
 

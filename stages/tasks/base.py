@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from stages.annotated.document import Document
-from stages.tasks.scores import Confusion
 from storage.errors import SourceError
 from storage.spans import Span
 
-__all__ = ["Example", "Head", "Task", "pair_examples"]
+__all__ = ["NA_NAMES", "Example", "Head", "PairTask", "Task", "pair_examples"]
 
-Head = Literal["linear", "prototype"]
-"""What stands on the encoder: a linear layer over the pair, or the nearest prototype."""
+Head = Literal["linear", "prototype", "document"]
+"""What answers: a linear layer over a marked pair, the nearest prototype, or a bilinear form over
+all pairs of a document."""
+NA_NAMES = ("NA", "no_relation", "Na", "P0", "Other", "none", "None")
+"""What files call it when there is no relation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +55,39 @@ class Task(Protocol):
         metric: Which of the scores counts.
         head: What stands on the encoder.
         na: Names that say that there is no relation; the first that occurs counts.
+        max_pieces: Word pieces of an input where the config names none.
     """
 
     name: str
     metric: str
     head: Head
     na: tuple[str, ...]
+    max_pieces: int
+
+    def kind(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return what scores need to know of a row of `predictions`: gold and predicted first."""
+
+    def scores(self, counts: Mapping[Any, int]) -> dict[str, float]:
+        """Return every score of this task by name, each in [0, 1].
+
+        Args:
+            counts: How many predictions there are of each kind.
+        """
+
+
+class PairTask:
+    """What tasks have in common in which each example is one pair with one relation."""
+
+    na: tuple[str, ...] = ()
+    max_pieces = 100
 
     def examples(self, documents: Iterable[Document]) -> Iterator[Example]:
         """Yield the examples of a split."""
+        return pair_examples(documents)
 
-    def scores(self, counts: Confusion) -> dict[str, float]:
-        """Return every score of this task by name, each in [0, 1]."""
+    def kind(self, row: Mapping[str, Any]) -> tuple[str, str | None]:
+        """Return gold and predicted relation."""
+        return row["gold"], row["predicted"]
 
 
 def pair_examples(documents: Iterable[Document]) -> Iterator[Example]:

@@ -9,7 +9,7 @@ CP (EMNLP 2020), section 4.1.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
@@ -17,8 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from stages.annotated.document import Document
-from stages.tasks.base import Example, Head, pair_examples
+from stages.tasks.base import Head, PairTask
 from stages.tasks.scores import Z_95, Confusion, Interval, accuracy
 from storage.errors import ConfigError
 
@@ -29,17 +28,12 @@ Vectors = npt.NDArray[Any]
 Places = npt.NDArray[np.int64]
 
 
-class FewRel:
+class FewRel(PairTask):
     """FewRel 1.0 and 2.0: accuracy over episodes."""
 
     name = "fewrel"
     metric = "accuracy"
     head: Head = "prototype"
-    na: tuple[str, ...] = ()
-
-    def examples(self, documents: Iterable[Document]) -> Iterator[Example]:
-        """Yield the examples of a file."""
-        return pair_examples(documents)
 
     def scores(self, counts: Confusion) -> dict[str, float]:
         """Return the accuracy."""

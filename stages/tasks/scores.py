@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import mean, median, stdev
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -220,9 +220,8 @@ def binomial_interval(right: int, count: int) -> Interval:
 
 
 def resampled(
-    scores: Callable[[Confusion], Mapping[str, float]],
-    gold: Sequence[str],
-    predicted: Sequence[str],
+    scores: Callable[[Mapping[Any, int]], Mapping[str, float]],
+    kind_N: Sequence[Hashable],
     clusters: Sequence[Sequence[int]],
     *,
     seed: int,
@@ -231,16 +230,15 @@ def resampled(
     """Return the middle 95 % of each score over clusters drawn anew, with replacement.
 
     Args:
+        kind_N: Of each example what scores need to know of it: relation and prediction, say.
         clusters: Places of the examples that are drawn together; together they are all places.
 
     Paper: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13: percentiles.
     """
-    kinds = list(confusion(gold, predicted))
+    kinds = list(dict.fromkeys(kind_N))
     number = {kind: column for column, kind in enumerate(kinds)}
     # Clusters with the same answers are one kind of cluster: few, whatever the number of examples.
-    alike = Counter(
-        tuple(sorted(number[gold[i], predicted[i]] for i in cluster)) for cluster in clusters
-    )
+    alike = Counter(tuple(sorted(number[kind_N[i]] for i in cluster)) for cluster in clusters)
     # Whole numbers in fp64, whose products are fast and exact below 2^53.
     counts_CK = np.zeros((len(alike), len(kinds)))
     for row, members in enumerate(alike):

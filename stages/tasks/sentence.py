@@ -7,29 +7,19 @@ Wiki80, Han et al., OpenNRE (EMNLP 2019); ChemProt and SciERC as in Beltagy et a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
-from stages.annotated.document import Document
-from stages.tasks.base import Example, Head, pair_examples
+from stages.tasks.base import NA_NAMES, Head, PairTask
 from stages.tasks.scores import Confusion, accuracy, macro_f1, micro_f1, semeval_f1
 
 __all__ = ["ChemProt", "RelationFile", "SciIE", "SemEval", "Tacred", "Wiki80"]
 
-NA_NAMES = ("NA", "no_relation", "Na", "P0", "Other", "none", "None")
-"""What files call it when there is no relation."""
 
-
-class RelationFile:
+class RelationFile(PairTask):
     """Any file of labelled pairs: micro-F1 without NA, which is accuracy where there is no NA."""
 
     name = "relation_file"
     metric = "micro_f1"
     head: Head = "linear"
     na: tuple[str, ...] = NA_NAMES
-
-    def examples(self, documents: Iterable[Document]) -> Iterator[Example]:
-        """Yield the examples of a split."""
-        return pair_examples(documents)
 
     def scores(self, counts: Confusion) -> dict[str, float]:
         """Return accuracy, micro-F1 and macro-F1, the latter two without NA."""

@@ -13,7 +13,7 @@ from stages.evaluate import EVALUATE, EvaluateConfig
 from stages.report import REPORT, ReportConfig
 from stages.reporting.agreement import Answer, agreement, errors_alone
 from storage.errors import ConfigError
-from storage.tables import CURVES, LEADERBOARD, METRICS, PREDICTIONS
+from storage.tables import CURVES, LEADERBOARD, LEARNING_ORDERS, METRICS, PREDICTIONS
 from tests.conftest import Outcome, RunStage
 
 Row = dict[str, Any]
@@ -63,6 +63,19 @@ def test_examples_of_an_episode_are_drawn_together(run_stage: RunStage) -> None:
     (clustered,) = run_stage(EVALUATE, EvaluateConfig(), {PREDICTIONS: together}).rows(METRICS)
     assert clustered["value"] == alone["value"] == 0.5
     assert clustered["high"] - clustered["low"] > 2 * (alone["high"] - alone["low"])
+
+
+def test_difficult_relations_are_scored_by_themselves(run_stage: RunStage) -> None:
+    rows = predicted([RIGHT, RIGHT, WRONG, ("b", "b"), ("b", "a")])
+    seen = [("t", "a", [True]), ("u", "a", [True]), ("v", "b", [True]), ("w", "b", [False])]
+    orders = [
+        {"tuple_id": t, "pid": pid, "batch_order": 0, "batch_correct": [False], "epoch_correct": c}
+        for t, pid, c in seen
+    ]
+    config = EvaluateConfig(learning_orders="default", samples=100)
+    found = run_stage(EVALUATE, config, {PREDICTIONS: rows, LEARNING_ORDERS: orders}).rows(METRICS)
+    # Of b, half the labels are learnt: one of two was found, and one of two answers is right.
+    assert {r["metric"]: r["value"] for r in found}["difficult_f1"] == 0.5
 
 
 def test_a_task_that_there_is_not_is_named(run_stage: RunStage) -> None:

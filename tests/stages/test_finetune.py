@@ -19,6 +19,7 @@ from stages.model import encoder as encoders
 from stages.model.batch import Batch
 from stages.model.classify import updates_of
 from stages.model.markers import add_markers, markers_of
+from stages.model.pooling import entity_means, pool
 from storage.errors import SourceError
 from storage.table import Table
 from storage.tables import BENCHMARK_FILES, CURVES, ENCODERS, PREDICTIONS
@@ -56,6 +57,9 @@ class ToyEncoded:
     def pair_P2D(self, readout: str = "mean") -> Tensor:  # noqa: N802
         marked = self.hidden[self.batch.mention_marker_M]
         return marked.reshape(len(self.batch), -1)
+
+    def entity_ED(self, readout: str = "mean") -> Tensor:  # noqa: N802
+        return pool(self.hidden, entity_means(self.batch))  # type: ignore[arg-type]
 
 
 class ToyEncoder(nn.Module):
@@ -284,3 +288,63 @@ def test_without_dev_the_last_epoch_answers(run_stage: RunStage, tmp_path: Path)
 def test_an_epoch_is_cut_into_updates_of_equal_size() -> None:
     sizes = [updates_of(examples, 8) for examples in (7, 8, 9, 60)]
     assert sizes == [1, 1, 2, 8]
+
+
+def story(number: int, labelled: bool) -> dict[str, Any]:
+    """A document whose verb says what the first entity has to do with the second."""
+    relation = list(VERBS)[number % 3]
+    names = ("ada", "bob")[number % 2], ("kent", "york")[number // 2 % 2]
+    before = ["once"] * (number // 12 % 3)
+    at = len(before)
+    facts = [] if relation == "no_relation" else [{"h": 0, "t": 1, "r": relation}]
+    return {
+        "title": f"{'story' if labelled else 'tale'} {number}",
+        "sents": [[*before, names[0], "was", VERBS[relation], "in", names[1], "."]],
+        "vertexSet": [
+            [{"name": name, "sent_id": 0, "pos": [place, place + 1], "type": "X"}]
+            for name, place in zip(names, (at, at + 4), strict=True)
+        ],
+        "labels": facts if labelled else None,
+    }
+
+
+def stories(folder: Path, *, labelled_test: bool) -> InputTable:
+    rows, files = [], {}
+    parts = {"train": range(36), "dev": range(36, 56), "test": range(56, 74)}
+    for split, numbers in parts.items():
+        path = folder / f"{split}.json"
+        path.write_text(json.dumps([story(i, split != "test" or labelled_test) for i in numbers]))
+        files[path.name] = path
+        row = {"benchmark": "towns", "split": split, "format": "docred"}
+        rows.append({**row, "file": path.name, "name": path.name})
+    return InputTable(rows=table_rows(BENCHMARK_FILES, rows), files=files)
+
+
+@pytest.mark.parametrize("loss", ["bce", "ce"])
+def test_documents_get_their_facts(run_stage: RunStage, tmp_path: Path, loss: str) -> None:
+    given = given_to(stories(tmp_path, labelled_test=True))
+    values = {"loss": loss, "fraction": 0.5, "dev_every": 4, "epochs": 32, "na_ratio": None}
+    outcome = run_stage(FINETUNE, config(task="docred", learning_rate=0.01, **values), given)
+    rows = outcome.rows(PREDICTIONS)
+    assert in_order(PREDICTIONS, rows)
+    assert Counter(row["split"] for row in rows)["test"] >= 12
+    assert sum(row["gold"] != row["predicted"] for row in rows) <= 2
+    assert {tuple(row["tags"]) for row in rows} <= {("intra",), ("intra", "known")}
+    chosen = json.loads(outcome.files["threshold.json"].read_text("utf-8"))
+    asked = {row["cluster"].removeprefix("dev/") for row in rows if row["split"] == "dev"}
+    assert len(chosen["chosen_on"]) == 10
+    assert asked
+    assert not asked & set(chosen["chosen_on"])
+    assert len(json.loads(outcome.files["subset.json"].read_text("utf-8"))["ids"]) == 18
+    looks = [row["step"] for row in outcome.rows(CURVES) if row["name"] == "dev"]
+    assert len(looks) == 8
+
+
+def test_a_test_without_labels_gives_a_file_to_hand_in(run_stage: RunStage, tmp_path: Path) -> None:
+    given = given_to(stories(tmp_path, labelled_test=False))
+    outcome = run_stage(FINETUNE, config(task="docred", epochs=12, max_pieces=24), given)
+    assert {row["split"] for row in outcome.rows(PREDICTIONS)} == {"dev"}
+    handed_in = json.loads(outcome.files["submission-test.json"].read_text("utf-8"))
+    assert handed_in
+    assert all(each["title"].startswith("tale ") for each in handed_in)
+    assert {each["r"] for each in handed_in} <= set(VERBS)

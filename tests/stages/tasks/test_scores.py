@@ -153,11 +153,11 @@ def test_an_interval_of_draws_comes_near_the_binomial_one() -> None:
     gold = ["a"] * 400
     predicted = ["a"] * 300 + ["b"] * 100
     alone = [[place] for place in range(400)]
-    drawn = resampled(both, gold, predicted, alone, seed=1)
+    drawn = resampled(both, list(zip(gold, predicted, strict=True)), alone, seed=1)
     known = binomial_interval(300, 400)
     assert drawn["accuracy"].low == pytest.approx(known.low, abs=0.01)
     assert drawn["accuracy"].high == pytest.approx(known.high, abs=0.01)
-    assert drawn == resampled(both, gold, predicted, alone, seed=1)
+    assert drawn == resampled(both, list(zip(gold, predicted, strict=True)), alone, seed=1)
 
 
 def test_examples_that_are_right_together_widen_the_interval() -> None:
@@ -165,6 +165,6 @@ def test_examples_that_are_right_together_widen_the_interval() -> None:
     predicted = [("a", "b")[place // 20 % 2] for place in range(400)]
     alone = [[place] for place in range(400)]
     together = [list(range(start, start + 20)) for start in range(0, 400, 20)]
-    narrow = resampled(both, gold, predicted, alone, seed=1)["accuracy"]
-    wide = resampled(both, gold, predicted, together, seed=1)["accuracy"]
+    narrow = resampled(both, list(zip(gold, predicted, strict=True)), alone, seed=1)["accuracy"]
+    wide = resampled(both, list(zip(gold, predicted, strict=True)), together, seed=1)["accuracy"]
     assert wide.high - wide.low > 3 * (narrow.high - narrow.low)
