@@ -9,6 +9,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,6 +72,24 @@ app = typer.Typer(
 )
 stages_app = typer.Typer(no_args_is_help=True, help="For developers: versions of stages.")
 app.add_typer(stages_app, name="stages")
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        typer.echo(f"relmill {metadata.version('relmill')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Take the options that stand in front of a command."""
+
 
 Force = Annotated[
     list[str] | None,
