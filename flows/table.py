@@ -106,12 +106,20 @@ def page(
             commands.update(dict.fromkeys(commands_of(recipe, cells)))
     head = [f"{found.name}: {found.source}", f"{found.says}."]
     head += [found.note] if found.note else []
+    head += [begun_from(recipe)] if recipe is not None else []
     columns = ["benchmark", "data", "setting", "input", "encoder", "paper", "ours"]
     columns += ["deviation", "median", "seeds", "cost"]
     parts = ["\n".join(head), grid(rows, columns)]
     if with_commands:
         parts.append(commands_text(recipe, commands))
     return "\n\n".join(parts)
+
+
+def begun_from(recipe: Recipe) -> str:
+    """Return what our encoders begin from: rarely what the paper's did."""
+    configs = [cast(Any, node.config) for node in recipe.nodes if node.stage.name == "pretrain"]
+    names = dict.fromkeys(config.encoder for config in configs)
+    return f"Ours: {recipe.name}, whose encoders begin from {', '.join(names) or 'nothing'}."
 
 
 def commands_text(recipe: Recipe | None, commands: Mapping[str, None]) -> str:

@@ -49,6 +49,7 @@ def test_the_commands_are_those_of_the_recipe(tmp_path: Path) -> None:
     recipe.write_text(RECIPE, "utf-8")
     root = tmp_path / "root"
     out = told("cp.5", "--cell", "semeval/10/bert", "--recipe", recipe, "--root", root)
+    assert "Ours: own, whose encoders begin from scratch." in out
     assert out.endswith(f"Run with:\n  relmill run {recipe} --to 'evaluate.semeval-bert-*'\n")
     recipe.write_text(f'{RECIPE}[finetune.semeval-bert-10]\ntask = "wiki80"\n', "utf-8")
     out = told("cp.5", "--cell", "semeval/10/bert", "--recipe", recipe, "--root", root)
