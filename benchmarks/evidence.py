@@ -74,9 +74,10 @@ def main() -> None:
     print(overlap)
     until = time.monotonic() + 60 * arguments.minutes
     for name in cells(recipe):
-        if time.monotonic() < until:
-            made_cell(recipe, warehouse, f"evaluate.{name}")
-        write_page(arguments.page, recipe, warehouse, overlap, costs(warehouse))
+        if time.monotonic() > until:
+            break
+        made_cell(recipe, warehouse, f"evaluate.{name}")
+    write_page(arguments.page, recipe, warehouse, overlap, costs(warehouse))
 
 
 def recipe_in(root: Path, data: Path) -> Recipe:
