@@ -12,10 +12,11 @@ import hashlib
 import importlib.util
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pipeline.dag import stage
 from stages.base import Stage
@@ -23,6 +24,8 @@ from storage.errors import ConfigError
 from storage.fingerprint import canonical_json
 
 COUNTED_OF_STORAGE = {"storage.spans"}
+COUNTED = (ast.Import, ast.ImportFrom, ast.Constant)
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_digest(module: str) -> str:
@@ -45,10 +48,10 @@ def code_digest(module: str) -> str:
 def read_module(name: str) -> tuple[str, tuple[str, ...]]:
     """Return the digest of one module alone, and the modules of ours that it imports."""
     path = module_path(name)
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    imports = tuple(first_party_imports(tree))
-    text = "\n".join([dumped(without_docstrings(tree)), *data_files(tree, path)])
-    return hashlib.sha256(text.encode()).hexdigest(), imports
+    met: list[ast.AST] = []
+    code = dumped(ast.parse(path.read_text(encoding="utf-8")), met)
+    text = "\n".join([code, *data_files(met, path)])
+    return hashlib.sha256(text.encode()).hexdigest(), tuple(first_party_imports(met))
 
 
 def changed_since(moment: str) -> bool:
@@ -70,9 +73,9 @@ def module_path(name: str) -> Path:
     raise ConfigError(f"there is no module {name}")
 
 
-def first_party_imports(tree: ast.AST) -> Iterator[str]:
-    """Yield the modules of ours that a syntax tree imports, at any depth."""
-    for node in ast.walk(tree):
+def first_party_imports(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Yield the modules of ours that nodes of a syntax tree import."""
+    for node in nodes:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -93,29 +96,30 @@ def is_module(name: str) -> bool:
         return False
 
 
-def without_docstrings(tree: ast.Module) -> ast.Module:
-    """Return the tree with the docstrings of module, classes and functions taken out."""
-    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in ast.walk(tree):
-        if isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
+def dumped(node: Any, met: list[ast.AST]) -> str:
+    """Return a syntax tree as text, and note the imports and constants met.
 
-
-def dumped(node: object) -> str:
-    """Return a syntax tree as text, without empty fields: each Python version adds some."""
+    Left out are docstrings, and empty fields: each Python version adds some.
+    """
     if isinstance(node, list):
-        return f"[{', '.join(dumped(each) for each in node)}]"
+        return f"[{', '.join([dumped(each, met) for each in node])}]"
     if not isinstance(node, ast.AST):
         return repr(node)
-    fields = ((name, getattr(node, name, None)) for name in node._fields)
-    shown = (f"{name}={dumped(value)}" for name, value in fields if value not in (None, []))
+    if isinstance(node, COUNTED):
+        met.append(node)
+    elif isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        node.body = node.body[1:] or [ast.Pass()]
+    shown = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if value is not None and value != []:
+            shown.append(f"{name}={dumped(value, met)}")
     return f"{type(node).__name__}({', '.join(shown)})"
 
 
-def data_files(tree: ast.AST, path: Path) -> Iterator[str]:
-    """Yield the values of the TOML files beside a module that it names in a string."""
-    for node in ast.walk(tree):
+def data_files(nodes: Iterable[ast.AST], path: Path) -> Iterator[str]:
+    """Yield the values of the TOML files beside a module that nodes name in a string."""
+    for node in nodes:
         if isinstance(node, ast.Constant) and str(node.value).endswith(".toml"):
             file = path.parent / str(node.value)
             if file.parent == path.parent and file.is_file():

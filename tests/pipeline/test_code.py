@@ -141,7 +141,7 @@ def test_of_storage_only_the_spans_count() -> None:
         from pipeline.dag import DAG
         import numpy
     """
-    names = set(code.first_party_imports(code.ast.parse(textwrap.dedent(text))))
+    names = set(code.first_party_imports(code.ast.walk(code.ast.parse(textwrap.dedent(text)))))
     assert names == {"storage.spans"}
 
 
