@@ -201,7 +201,7 @@ def require_exact(page_id: int, text: str, links: Iterable[Hyperlink]) -> None:
 
 PARSE_WIKIPEDIA = Stage(
     "parse_wikipedia",
-    version=4,
+    version=5,
     config=ParseWikipediaConfig,
     reads=(SOURCES["wikipedia"], SITE, TEMPLATE_REDIRECTS),
     writes=(PAGES, SECTIONS, PARAGRAPHS, HYPERLINKS, REDIRECTS),

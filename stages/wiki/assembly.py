@@ -82,7 +82,10 @@ def _placed(
     if starts and place == "prose":
         place = kinds_of[starts[bisect_right(starts, span[0]) - 1]]
     surface = layout.text[span[0] : span[1]]
-    return Hyperlink(base + span[0], base + span[1], surface, link.title, link.fragment, place)
+    # Not by the class's own constructor, which takes three times as long.
+    return tuple.__new__(
+        Hyperlink, (base + span[0], base + span[1], surface, link.title, link.fragment, place)
+    )
 
 
 def _sections(headings: list[tuple[int, str]], body: Layout) -> tuple[Section, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 __all__ = ["HEADING", "HOLE", "HOLE_SIGN", "LIST", "PARAGRAPH", "Draft", "Link", "Mark"]
 
 LIST, PARAGRAPH, HEADING, HOLE = "list", "paragraph", "heading", "hole"
@@ -12,9 +14,8 @@ HOLE_SIGN = "\x01"
 """Stands in wikitext for a reference without a link. XML has no way to write this character."""
 
 
-@dataclass(slots=True)
-class Link:
-    """A link whose words stand in a draft.
+class Link(Struct, gc=False):
+    """A link whose words stand in a draft. Of all that is made per link a struct is made fastest.
 
     Attributes:
         order: Where the link stands in the wikitext, as an ordinal of its tokens.

@@ -66,7 +66,8 @@ def _with_links(tokens: list[Token], links: list[tuple[str | None, ...]]) -> lis
             continue
         first, *parts = token["text"].split(SIGN)
         if first:
-            add(text_kind(text=first))
+            token["text"] = first
+            add(token)
         for part in parts:
             add(links[ord(part[0]) - FIRST_LETTER])
             if len(part) > 1:

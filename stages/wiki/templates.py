@@ -38,8 +38,10 @@ MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-_LINK = re.compile(r"\[\[(?P<target>[^\[\]|]+)\|(?P<words>[^\[\]]+)\]\]")
-_FIELD = re.compile(r"\{(?P<name>[^{}|]+)(?:\|(?P<other>(?:[^{}]|\{[^{}]*\})*))?\}")
+# Where an argument is missing another may stand in for it, and a third for that one.
+_BRACED = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"
+_LINK = re.compile(rf"\[\[(?P<target>(?:[^\[\]|{{}}]|{_BRACED})+)\|(?P<words>[^\[\]]+)\]\]")
+_FIELD = re.compile(rf"\{{(?P<name>[^{{}}|]+)(?:\|(?P<other>(?:[^{{}}]|{_BRACED})*))?\}}")
 
 
 def render(rule: Rule, arguments: Arguments) -> Written:

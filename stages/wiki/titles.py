@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-from typing import NamedTuple
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from stages.wiki.site import Site
 
@@ -19,7 +20,7 @@ _IMPOSSIBLE = re.compile(r"[<>\[\]{}|\x00-\x1f\x7f\ufffd]")
 MAX_TITLE_BYTES = 255
 
 
-class LinkTarget(NamedTuple):
+class LinkTarget(Struct, frozen=True, gc=False):
     """Where a link leads.
 
     Attributes:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stages.wiki.budget import MAX_UNCLOSED, REDUCED_CODE_POINTS
 from stages.wiki.page import ParsedPage
 from stages.wiki.site import site_from_siteinfo
+from stages.wiki.templates import rules
 from stages.wiki.wikitext import parse_wikitext
 
 CASES = Path(__file__).parents[2] / "cases" / "wikitext"
@@ -105,6 +106,16 @@ def test_any_wikitext_has_spans_that_cut_out_the_surfaces(wikitext: str, languag
 def test_the_text_holds_no_character_that_the_page_cannot_have(wikitext: str) -> None:
     private = set(parse_wikitext(wikitext, ENGLISH).text) & set(map(chr, range(0xE000, 0xF900)))
     assert private <= set(wikitext)
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "ru", "ja", "zh"])
+def test_no_rule_of_a_template_leaves_its_own_marks(language: str) -> None:
+    given = "|".join(f"{n}=stone" for n in (1, 2, 3, 4, "fr", "lt", "label", "texte", "text"))
+    for name in rules(language):
+        for arguments in ("stone", "|stone", given, ""):
+            wikitext = f"a {{{{{name}|{arguments}}}}} b"
+            text = parse_wikitext(wikitext, site_from_siteinfo(b"", language)).text
+            assert not set("{}") & set(text), wikitext
 
 
 def test_the_same_page_gives_the_same_result() -> None:
