@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from flows import keep, look, recipes, render
+from flows.bench import bench_app
 from flows.card import card
 from flows.deploy import deploy, serve
 from flows.doctor import doctor
@@ -73,6 +74,7 @@ app = typer.Typer(
 )
 stages_app = typer.Typer(no_args_is_help=True, help="For developers: versions of stages.")
 app.add_typer(stages_app, name="stages")
+app.add_typer(bench_app, name="bench")
 
 
 def show_version(wanted: bool) -> None:
