@@ -1,6 +1,9 @@
-"""Batches against a loop over entities, as loaders of this field are written.
+"""Training against loops as they are usually written.
 
     python -m benchmarks.training assembly CORPUS.json[.gz] [--documents N] [--rounds N]
+    python -m benchmarks.training loop ENCODER CORPUS [--format F] [--length L] [--micro-tokens N]
+
+`assembly`: batches against a loop over entities, as loaders of this field are written.
 
 CORPUS is a file in DocRED's format. It goes through the pipeline as far as `features`, with a
 vocabulary of its own. Timed is CPU time of one thread, the best of the rounds, without the encoder:
@@ -14,6 +17,12 @@ vocabulary of its own. Timed is CPU time of one thread, the best of the rounds, 
   write, only puts places into lists.
 
 Both are held against each other first: the same pieces, the same vectors of pairs, the same masks.
+
+`loop`: updates of a fine-tuning against the usual loop, which pads every text to one length. Both
+have the same encoder, the same texts in the same updates, the same optimiser, and no dropout, so
+that their losses must be equal, and are compared. Timed is CPU time of one thread: cutting and
+padding, forward and backward pass, the step; of each the best epoch of several, in turns. Texts
+are in word pieces before the clock starts.
 """
 
 from __future__ import annotations
@@ -24,6 +33,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,12 +42,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stages.annotated import read
+from stages.base import Inputs
 from stages.model.batch import Batch, keep
 from stages.model.chance import Chance
+from stages.model.classify import Classifier, ClassifyCourse
 from stages.model.corpus import Corpus
+from stages.model.encoder import load_encoder
+from stages.model.loop import LoopSettings, begin, one_update
 from stages.model.markers import load_tokenizer, markers_of
+from stages.model.optimizer import make_optimizer
 from stages.model.pooling import Index, entity_means, pool
 from stages.model.store import open_corpus, relations_of, types_of, write_corpus
+from stages.model.task_data import TaskData, task_data
 from stages.objectives.rd import label_rows, some_na
 from stages.objectives.relation_pool import (
     LabelRows,
@@ -45,10 +62,14 @@ from stages.objectives.relation_pool import (
     same_pair,
     shares_an_entity,
 )
+from stages.tasks.base import Example, pair_examples
+from stages.tasks.scores import label_ids
+from storage.artifact import Shard, Shards
 from storage.tables import FEATURES
 from storage.warehouse import Warehouse, read_part
 
 NA_PAIRS, LENGTH, WIDTH = 32, 512, 768
+SEED, RATE, DECAY = 13, 3e-5, 0.01
 RECIPE = """
 corpus = {{ format = "docred", path = "{path}" }}
 shards = {{ page = 1 }}
@@ -62,11 +83,127 @@ def main() -> None:
     assembly.add_argument("corpus", type=Path)
     assembly.add_argument("--documents", type=int, default=16)
     assembly.add_argument("--rounds", type=int, default=5)
+    assembly.set_defaults(work=batches_and_masks)
+    loop = commands.add_parser("loop", help="updates, padded and not")
+    loop.add_argument("encoder", type=Path, help="folder of an encoder")
+    loop.add_argument("corpus", type=Path)
+    loop.add_argument("--format", default="docred", help="docred, opennre, ...")
+    loop.add_argument("--length", type=int, default=512, help="pieces that texts are padded to")
+    loop.add_argument("--texts", type=int, default=128)
+    loop.add_argument("--batch", type=int, default=64, help="texts of an update")
+    loop.add_argument("--micro-tokens", type=int, default=1024, help="ours: encoded at once")
+    loop.add_argument("--rounds", type=int, default=3, help="epochs of each, in turns")
+    loop.set_defaults(work=updates)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    arguments.work(arguments)
+
+
+def batches_and_masks(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         corpus = features(arguments.corpus, Path(folder))
         compare(corpus, arguments.documents, arguments.rounds)
+
+
+def updates(arguments: argparse.Namespace) -> None:
+    """Time an epoch of ours and one of the padded loop."""
+    examples = first_pairs(arguments.format, arguments.corpus)[: arguments.texts]
+    classes = label_ids([example.relation or "" for example in examples], ())
+    models = [classifier(arguments.encoder, len(classes)) for _ in range(2)]
+    data = task_data(
+        models[0].encoder,
+        examples,
+        classes=classes,
+        types=[],
+        form="C+M",
+        max_pieces=arguments.length,
+    )
+    ours = theirs = float("inf")
+    for _ in range(arguments.rounds):
+        spent, our_losses = our_epoch(models[0], data, arguments.batch, arguments.micro_tokens)
+        ours = min(ours, spent)
+        spent, their_losses = padded_epoch(models[1], data, arguments.batch, arguments.length)
+        theirs = min(theirs, spent)
+        torch.testing.assert_close(our_losses, their_losses, rtol=1e-3, atol=1e-4)
+    pieces = sum(int(data.batch(np.array([row])).pieces) for row in range(len(data)))
+    print(
+        f"{len(data)} texts of {pieces / len(data):.1f} pieces, {len(our_losses)} updates, "
+        f"losses equal; padded to {arguments.length}: {len(data) / theirs:.2f} texts/s, ours: "
+        f"{len(data) / ours:.2f} texts/s, {theirs / ours:.2f}x"
+    )
+
+
+def first_pairs(format: str, path: Path) -> list[Example]:
+    """The first labelled pair of each text."""
+    tally = Inputs({}, shard=Shard(0, Shards()), scratch=path, files=path, downloads=path)
+    labelled = (d for d in read(format, path, tally) if d.relations)
+    return list(pair_examples(replace(d, relations=d.relations[:1]) for d in labelled))
+
+
+def classifier(folder: Path, classes: int) -> Classifier:
+    """The same weights each time, without dropout."""
+    torch.manual_seed(0)
+    return Classifier(load_encoder(folder), classes).eval()
+
+
+def our_epoch(
+    model: Classifier, data: TaskData, batch: int, micro_tokens: int
+) -> tuple[float, Tensor]:
+    """CPU seconds and losses of an epoch."""
+    accelerator = begin(0)
+    course = ClassifyCourse(
+        model,
+        data,
+        None,
+        epochs=1,
+        batch_size=batch,
+        micro_tokens=micro_tokens,
+        seed=SEED,
+        score=lambda _: 0.0,
+        best=Path(),
+        device=torch.device("cpu"),
+    )
+    settings = LoopSettings(learning_rate=RATE, total_steps=course.steps)
+    optimizer = make_optimizer(model, learning_rate=RATE, weight_decay=DECAY, bias_correction=True)
+    losses = []
+    began = time.process_time()
+    for step in range(course.steps):
+        told = one_update(model, course.update(step), optimizer, settings, accelerator)
+        losses.append(told["loss/relation"])
+    return time.process_time() - began, torch.tensor(losses)
+
+
+def padded_epoch(
+    model: Classifier, data: TaskData, batch: int, length: int
+) -> tuple[float, Tensor]:
+    """The same in a plain loop, every text padded to one length."""
+    tokenizer, encoder = model.encoder.tokenizer, model.encoder.model.base_model
+    texts = [data.batch(np.array([row])).ids_T.tolist() for row in range(len(data))]
+    starts = torch.tensor([[model.encoder.markers.head_start], [model.encoder.markers.tail_start]])
+    optimizer = make_optimizer(model, learning_rate=RATE, weight_decay=DECAY, bias_correction=True)
+    order = np.random.default_rng([SEED, 0]).permutation(len(data))
+    losses = []
+    began = time.process_time()
+    for chosen in np.array_split(order, -(-len(data) // batch)):
+        given = tokenizer.pad(
+            {"input_ids": [texts[row] for row in chosen]},
+            padding="max_length",
+            max_length=length,
+            return_tensors="pt",
+        )
+        states = encoder(**given).last_hidden_state
+        at = (given["input_ids"][None] == starts[:, :, None]).int().argmax(dim=-1)
+        rows = torch.arange(len(chosen))
+        pairs = torch.cat([states[rows, at[0]], states[rows, at[1]]], dim=1)
+        loss = torch.nn.functional.cross_entropy(
+            model.head(pairs), torch.as_tensor(data.class_N[chosen])
+        )
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        losses.append(loss.item())
+    return time.process_time() - began, torch.tensor(losses)
 
 
 def features(path: Path, folder: Path) -> Corpus:
@@ -243,9 +380,9 @@ def loop_masks(labels: list[Any]) -> list[tuple[list[int], list[int]]]:
 def require_equal(batch: Batch[Any], index: Index, loop: dict[str, Any], hidden: Tensor) -> None:
     padded = torch.zeros(len(batch), LENGTH, WIDTH)
     lengths = batch.lengths_B.tolist()
-    for at, (begin, length) in enumerate(zip(batch.cu_seqlens, lengths, strict=False)):
-        assert loop["ids"][at, :length].tolist() == batch.ids_T[begin : begin + length].tolist()
-        padded[at, :length] = hidden[begin : begin + length]
+    for at, (start, length) in enumerate(zip(batch.cu_seqlens, lengths, strict=False)):
+        assert loop["ids"][at, :length].tolist() == batch.ids_T[start : start + length].tolist()
+        padded[at, :length] = hidden[start : start + length]
     entity = pool(hidden, index)
     for side, which in (("heads", batch.pair_head_P), ("tails", batch.pair_tail_P)):
         wanted = torch.einsum("pl,pld->pd", loop[side], padded[loop["owner"]])

@@ -204,8 +204,9 @@ def keep(batch: Batch[Array], kept: Mapping[str, Array]) -> Batch[Array]:
         axis: np.asarray(kept.get(axis, np.ones(size(batch, axis), dtype=bool)))
         for axis in axes(batch)
     }
-    for axis in stays:
-        stays[axis] = stays[axis] & stays["B"][sequence_of(batch, axis)]
+    if "B" in kept:
+        for axis in stays:
+            stays[axis] = stays[axis] & stays["B"][sequence_of(batch, axis)]
     mentioned = np.bincount(batch.mention_entity_M[stays["M"]], minlength=size(batch, "E")).astype(
         bool
     )
@@ -215,14 +216,16 @@ def keep(batch: Batch[Array], kept: Mapping[str, Array]) -> Batch[Array]:
     stays["L"] &= stays["P"][batch.label_pair_L]
     labelled = np.bincount(batch.label_pair_L[stays["L"]], minlength=size(batch, "P"))
     stays["P"] &= labelled.astype(bool)
-    return rows(batch, {axis: np.flatnonzero(mask) for axis, mask in stays.items()})
+    left = {axis: mask for axis, mask in stays.items() if not mask.all()}
+    return rows(batch, {axis: np.flatnonzero(mask) for axis, mask in left.items()})
 
 
 def rows(batch: Batch[Array], chosen: Mapping[str, Ints]) -> Batch[Array]:
     """Return some rows of each axis, with what points at them put right.
 
     Args:
-        chosen: Rows by axis, in their new order; what the rows left point at must be among them.
+        chosen: Rows by axis, in their new order; what the rows left point at must be among them. An
+            axis that is not named stays as it is.
     """
     places = {}
     for axis, own in chosen.items():
@@ -230,17 +233,20 @@ def rows(batch: Batch[Array], chosen: Mapping[str, Ints]) -> Batch[Array]:
         places[axis][own] = np.arange(len(own))
     made: dict[str, Array] = {}
     for name, info, values in batch.columns():
-        own = values[chosen[info["axis"]]]
+        own = values[chosen[info["axis"]]] if info["axis"] in chosen else values
         made[name] = moved(own, info["points_at"], places)
-    lengths = np.bincount(
-        places["B"][sequence_of(batch, "T")[chosen["T"]]], minlength=len(chosen["B"])
-    )
-    return replace(batch, cu_seqlens=offsets(lengths), **made)
+    if "T" in chosen or "B" in chosen:
+        sequence_T = sequence_of(batch, "T")
+        sequence_T = sequence_T[chosen["T"]] if "T" in chosen else sequence_T
+        sequence_T = places["B"][sequence_T] if "B" in chosen else sequence_T
+        count = len(chosen["B"]) if "B" in chosen else len(batch)
+        made["cu_seqlens"] = offsets(np.bincount(sequence_T, minlength=count))
+    return replace(batch, **made)
 
 
 def moved(values: Array, points_at: str, places: Mapping[str, Ints]) -> Array:
     """Return values with the new numbers of the rows that they point at."""
-    if not points_at:
+    if {"start": "T", "end": "T"}.get(points_at, points_at) not in places:
         return values
     if points_at == "start":
         return np.asarray(np.where(values < 0, -1, places["T"][np.maximum(values, 0)]))
