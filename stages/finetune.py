@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from stages.base import Inputs, Read, Rows, Share, Stage, StageConfig, runtime, select
 from storage.errors import SourceError
@@ -120,6 +120,16 @@ class FinetuneConfig(StageConfig):
         from stages.tasks import known_task
 
         return known_task(name)
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> FinetuneConfig:
+        from stages.tasks import task_named
+
+        if self.keep_model and task_named(self.task).head != "linear":
+            raise ValueError(
+                f"keep_model is true, and {self.task} has no model that predict can ask"
+            )
+        return self
 
     @property
     def source(self) -> str:

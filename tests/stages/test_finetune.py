@@ -261,6 +261,11 @@ def test_an_unknown_task_names_the_nearest() -> None:
         FinetuneConfig(task="semevl")
 
 
+def test_a_model_is_kept_only_where_it_can_be_asked() -> None:
+    with pytest.raises(ValidationError, match="fewrel has no model that predict can ask"):
+        config(task="fewrel", keep_model=True)
+
+
 def test_the_name_of_an_encoder_stands_in_the_rows_and_so_counts(
     run_stage: RunStage, tmp_path: Path
 ) -> None:
