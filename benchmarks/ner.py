@@ -111,15 +111,14 @@ def english() -> dict[str, object]:
 
 def from_anchors(data: Path, test: Sequence[Document], seed: int, root: Path) -> None:
     dumps = ", ".join(f'"{data / name}"' for name in (SLICE, TABLES))
+    # tiny learns for a few seconds only: here the stage's own defaults count.
+    learnt = TrainNerConfig()
     overrides = [
         f"fetch.wikipedia=[{dumps}]",
         f"fetch.wikidata={data / FACTS}",
         "recognize.model=trained",
         f"seed={seed}",
-        "train_ner.max_steps=20000",
-        "train_ner.patience=1600",
-        "train_ner.evaluate_every=200",
-        "train_ner.pages=2000",
+        *(f"train_ner.{n}={getattr(learnt, n)}" for n in ("max_steps", "evaluate_every", "pages")),
     ]
     warehouse = Warehouse(root)
     plan = make_plan(load_recipe("tiny", overrides), warehouse, to="train_ner")

@@ -153,7 +153,8 @@ def entity_of(
             name = annotation["names"][row["entity"]][number]
             kind = annotation["types"][row["entity"]][number]
         else:
-            name, kind = text[slice(*span)], types.get(span_of(mention))
+            # What is known of the item counts more than how NER read one of its names.
+            name, kind = text[slice(*span)], row["type"] or types.get(span_of(mention))
         place = (span[0] - start, span[1] - start)
         mentions.append(Mention(place, mention["sentence"] - first, name, kind))
     return Entity(tuple(mentions), row["qid"])

@@ -150,6 +150,7 @@ def all_statements(config: AlignConfig, inputs: Inputs) -> Statements:
 def pages(config: AlignConfig, inputs: Inputs) -> Iterator[Sequence[Document]]:
     """Yield the documents of each page of the shard with their entities."""
     from stages.linking.clusters import clusters
+    from stages.ner.classes import NO_ENTITY
 
     mentions = by_page(inputs.rows(MENTIONS))
     links = by_page(inputs.rows(LINKS))
@@ -160,7 +161,9 @@ def pages(config: AlignConfig, inputs: Inputs) -> Iterator[Sequence[Document]]:
             inputs.drop("disambiguation_item", page_id)
             continue
         starts = [sentence["char_start"] for sentence in sentences.get(page_id, [])]
-        qids = {span_of(row): row["qid"] for row in links.get(page_id, [])}
+        linked = links.get(page_id, [])
+        qids = {span_of(row): row["qid"] for row in linked}
+        types = {r["qid"]: r["type"] for r in linked if r["type"] not in (None, NO_ENTITY)}
         documents = []
         for row in found:
             start, end = span_of(row)
@@ -169,7 +172,7 @@ def pages(config: AlignConfig, inputs: Inputs) -> Iterator[Sequence[Document]]:
                 for mention in mentions.get(page_id, [])
                 if start <= mention["char_start"] and mention["char_end"] <= end
             ]
-            entities = clusters(inside, qids, starts)
+            entities = clusters(inside, qids, starts, types)
             if row["unit"] == "paragraph" and len(entities) < config.min_entities:
                 inputs.drop("few_entities", row["document_id"])
                 continue
@@ -328,7 +331,7 @@ def number(qid: str) -> int:
 
 ALIGN = Stage(
     "align",
-    version=2,
+    version=3,
     config=AlignConfig,
     reads=(PAGES, TITLES, DOCUMENTS, SENTENCES, MENTIONS, LINKS, TRIPLES, ITEM_REDIRECTS),
     writes=(ENTITIES, TUPLES, TUPLE_STATEMENTS),

@@ -24,11 +24,12 @@ from storage.tables import (
 )
 
 if TYPE_CHECKING:
+    from stages.linking.names import PageNames
     from stages.linking.priors import Candidate
     from stages.linking.values import Reader, Value
 
-Link = tuple[str, str, float]
-"""QID, method, score."""
+Link = tuple[str, str, float, str | None]
+"""QID, method, score, entity type of the item."""
 
 Mention = Mapping[str, Any]
 """A row of `mentions`."""
@@ -96,6 +97,8 @@ def link(config: LinkConfig, inputs: Inputs) -> Iterator[Rows]:
     followed; a title mention's that of the page. Any other mention takes the item that the page
     names by the same words, or by a longer name before it that these are part of (a surname), or
     the likeliest item of these words whose type fits the mention's, unless that is too uncertain.
+    What the page itself says counts more than the type that NER gave a mention: only an item that
+    goes by the words alone has to fit it.
 
     What reads as a date or a number is a value and never an item by its words: only a hyperlink
     makes an item of it. Dates are found all over the text, numbers where NER says so.
@@ -118,7 +121,7 @@ def link(config: LinkConfig, inputs: Inputs) -> Iterator[Rows]:
         wanted = {h["target_title"] for h in targets.values() if not h["fragment"]}
         items = names.items_of_titles(sorted(wanted | {page["title"]}))
         sure = sure_items(own, page["title"], targets, items, inputs)
-        found = {span: (item.qid, method, 1.0) for span, (item, method) in sure.items()}
+        found = {s: (item.qid, method, 1.0, item.type) for s, (item, method) in sure.items()}
         found |= named_items(own, page["title"], items, sure, names, values, config, inputs)
         yield LINKS, LINKS.batch([(page_id, *span, *found[span]) for span in sorted(found)])
         stated = stated_values(page["text"], own, sure, values, inputs)
@@ -177,6 +180,7 @@ def named_items(
             kind = item.type or mention["type"]
             on_page.add(mention["surface"], item.qid, mention["char_start"], kind)
     found: dict[Span, Link] = {}
+    types = {item.qid: item.type for item in items.values()}
     for mention in mentions:
         if mention["source"] in SURE:
             continue
@@ -184,15 +188,34 @@ def named_items(
         if is_value(mention, values):
             inputs.drop("literal", surface)
         elif (qid := on_page.full(surface)) is not None:
-            found[span_of(mention)] = qid, "page", 1.0
-        elif (qid := on_page.part(surface, start, kind)) is not None:
-            found[span_of(mention)] = qid, "part", 1.0
+            found[span_of(mention)] = qid, "page", 1.0, types[qid]
+        elif (qid := taken_up(surface, start, kind, on_page, names)) is not None:
+            found[span_of(mention)] = qid, "part", 1.0, types[qid]
         elif surface in without_item:
             # The page itself says what these words mean, and that has no item.
             inputs.drop("title_without_item", surface)
         elif (guess := likeliest(surface, kind, names, config, inputs)) is not None:
             found[span_of(mention)] = guess
     return found
+
+
+def taken_up(
+    surface: str, start: int, kind: str | None, on_page: PageNames, names: Names
+) -> str | None:
+    """Return the item that words take up a part of the name of, or None.
+
+    What the page names counts more than what NER made of one mention, unless something that fits
+    its type goes by these very words: on the page of George Washington, Washington may be a city.
+    """
+    from stages.linking.kinds import fits
+
+    found = on_page.part(surface, start)
+    if found is None:
+        return None
+    qid, own = found
+    if fits(own, kind) or not any(fits(c.type, kind) for c in names.candidates(surface)):
+        return qid
+    return None
 
 
 def likeliest(
@@ -210,7 +233,7 @@ def likeliest(
     if choice.margin < config.min_margin:
         inputs.drop("ambiguous", surface)
         return None
-    return choice.qid, "alias", round(choice.score, 6)
+    return choice.qid, "alias", round(choice.score, 6), choice.type
 
 
 def is_value(mention: Mention, values: Reader) -> bool:
@@ -258,7 +281,7 @@ def stated_values(
 
 LINK = Stage(
     "link",
-    version=3,
+    version=4,
     config=LinkConfig,
     reads=(PAGES, MENTIONS, HYPERLINKS, TITLES, ALIASES, SITE),
     writes=(LINKS, LITERAL_MENTIONS),

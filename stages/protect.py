@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,7 +13,13 @@ from pydantic import Field
 from stages.base import Inputs, Rows, Stage, StageConfig, where_written
 from storage.errors import ConfigError
 from storage.lookup import Keys, write_lookup
-from storage.tables import ALIASES, BENCHMARK_FILES, ITEM_REDIRECTS, PROTECTED_SPLITS
+from storage.tables import (
+    ALIASES,
+    BENCHMARK_FILES,
+    ITEM_REDIRECTS,
+    PROTECTED_SPLITS,
+    REDIRECTS,
+)
 
 if TYPE_CHECKING:
     from stages.holding.benchmark import Protected
@@ -27,13 +33,25 @@ WHERE a.known IS NOT NULL ORDER BY qid, name
 """
 
 
+# A page that was renamed, or taken into another, since the benchmark was made.
+RENAMED_QUERY = """
+WITH RECURSIVE renamed(name, title) AS (
+    SELECT n.name, r.target_title FROM names n JOIN redirects r ON lower(r.title) = n.name
+    UNION
+    SELECT n.name, r.target_title FROM renamed n JOIN redirects r ON r.title = n.title
+)
+SELECT name, title FROM renamed ORDER BY name, title
+"""
+
+
 class ProtectConfig(StageConfig):
     """How the dev and test parts of the recipe's benchmarks are protected: every one of them is."""
 
     protect: list[Kind] = Field(
         ["pair"],
         description="what is held out. pair: tuples whose pair a benchmark asks about, by item or, "
-        "where either has none, by name, in either order, NA too; page: pages with its titles; "
+        "where either has none, by name, in either order, NA too; page: pages with its titles, and "
+        "those that its titles redirect to; "
         "text: documents that share a passage with it",
     )
     by_benchmark: dict[str, list[Kind]] = Field(
@@ -75,23 +93,18 @@ def protect(config: ProtectConfig, inputs: Inputs) -> Iterator[Rows]:
     )
     require_known(config, [row["benchmark"] for row in files])
     current = current_items(inputs) if inputs.has(ITEM_REDIRECTS) else {}
-    rows: list[tuple[Any, ...]] = []
     found: list[Protected] = []
+    files = [row for row in files if row["split"] in config.splits]
     for row in files:
-        if row["split"] not in config.splits:
-            continue
-        kinds = config.by_benchmark.get(row["benchmark"], config.protect)
         inputs.report(f"reading {row['benchmark']} {row['split']}")
-        protected = gathered(row, kinds, config, current, inputs)
-        place = (len(rows), row["benchmark"], row["split"], sorted(set(kinds)))
-        sizes = [len(k) for k in (protected.titles, protected.passages)]
-        rows.append((*place, protected.documents, protected.asked, *sizes))
-        found.append(protected)
-        if protected.short:
-            inputs.drop("text_too_short", f"{row['benchmark']} {row['split']}", protected.short)
+        found.append(gathered(row, kinds_of(row, config), config, current, inputs))
+        if short := found[-1].short:
+            inputs.drop("text_too_short", f"{row['benchmark']} {row['split']}", short)
+    if inputs.has(REDIRECTS):
+        follow_redirects(found, inputs)
     for name, keys in (
         (stored.PAIRS, [p.pairs for p in found]),
-        (stored.PAGES, [p.titles for p in found]),
+        (stored.PAGES, [p.pages for p in found]),
         (stored.PASSAGES, [p.passages for p in found]),
     ):
         splits = np.repeat(np.arange(len(keys)), [len(own) for own in keys]).astype(np.uint16)
@@ -101,7 +114,39 @@ def protect(config: ProtectConfig, inputs: Inputs) -> Iterator[Rows]:
     write_lookup(inputs.keep, stored.LENGTHS, lengths, {"length": lengths.astype(np.uint32)})
     items, names = bearers(found, inputs) if inputs.has(ALIASES) else (united([]), united([]))
     write_lookup(inputs.keep, stored.BEARERS, items, {"name": names})
-    yield PROTECTED_SPLITS, PROTECTED_SPLITS.batch(rows)
+    yield (
+        PROTECTED_SPLITS,
+        PROTECTED_SPLITS.batch(
+            [
+                (ordinal, row["benchmark"], row["split"], kinds_of(row, config), *sizes(protected))
+                for ordinal, (row, protected) in enumerate(zip(files, found, strict=True))
+            ]
+        ),
+    )
+
+
+def kinds_of(row: Mapping[str, Any], config: ProtectConfig) -> list[Kind]:
+    """Return what is held out for the benchmark of a file."""
+    return sorted(set(config.by_benchmark.get(row["benchmark"], config.protect)))
+
+
+def sizes(protected: Protected) -> tuple[int, ...]:
+    """Return the numbers of documents, pairs, titles and passages of a split."""
+    both = (len(protected.titles), len(protected.passages))
+    return (protected.documents, protected.asked, *both)
+
+
+def follow_redirects(found: Sequence[Protected], inputs: Inputs) -> None:
+    """Add to the titles of each split those that they redirect to, step by step to the end."""
+    from stages.holding.benchmark import page_name
+
+    names = sorted(set().union(*(p.titles for p in found)))
+    given = {"names": pa.table({"name": pa.array(names, pa.string())})}
+    for batch in inputs.sql(RENAMED_QUERY, given) if names else ():
+        for row in batch.to_pylist():
+            for protected in found:
+                if row["name"] in protected.titles:
+                    protected.titles.add(page_name(row["title"]))
 
 
 def require_known(config: ProtectConfig, names: Sequence[str]) -> None:
@@ -169,9 +214,14 @@ def united(keys: Sequence[Keys]) -> Keys:
 
 PROTECT = Stage(
     "protect",
-    version=1,
+    version=2,
     config=ProtectConfig,
-    reads=(BENCHMARK_FILES, where_written(ALIASES), where_written(ITEM_REDIRECTS)),
+    reads=(
+        BENCHMARK_FILES,
+        where_written(ALIASES),
+        where_written(ITEM_REDIRECTS),
+        where_written(REDIRECTS),
+    ),
     writes=(PROTECTED_SPLITS,),
     run=protect,
 )

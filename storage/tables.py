@@ -404,6 +404,7 @@ LINKS = Table(
             "the page) or alias",
         ),
         Column("score", pa.float64(), "share of the evidence, (0, 1]; 1 for all but alias"),
+        ITEM_TYPE,
     ),
 )
 
@@ -435,7 +436,13 @@ ENTITIES = Table(
         Column("entity", ORDINAL, "ordinal within the document, by first mention"),
         Column("qid", TEXT, "item; null for an entity that was not linked", True),
         Column("name", TEXT, "surface of its first mention"),
-        Column("type", TEXT, "commonest NER type of its mentions; null without one", True),
+        Column(
+            "type",
+            TEXT,
+            "entity type of its item by its classes; where that is unknown the commonest NER type "
+            "of its mentions; null without one",
+            True,
+        ),
         Column(
             "mentions",
             pa.list_(pa.field("item", MENTION_SPAN, nullable=False)),
@@ -518,7 +525,7 @@ PROTECTED_SPLITS = Table(
         Column("protect", texts(), "pair, page, text: what is held out; empty for nothing"),
         Column("documents", ID, "documents of the split"),
         Column("pairs", ID, "pairs that it asks about, counted in each document"),
-        Column("titles", ID, "titles that are protected"),
+        Column("titles", ID, "titles that are protected, with those that they redirect to"),
         Column("passages", ID, "stretches of text that are protected"),
     ),
 )

@@ -92,6 +92,10 @@ class Protected:
         shingle: Letters and digits of a shingle.
         shortest: Letters and digits that a text must have; one that has fewer than `shingle` is a
             shingle by itself.
+
+    Attributes:
+        names: Names of entities without an item.
+        titles: Titles of protected pages, as `page_name` gives them.
     """
 
     def __init__(self, protect: Sequence[str], shingle: int, shortest: int) -> None:
@@ -100,7 +104,7 @@ class Protected:
         self._shortest = shortest
         self._pairs: list[tuple[int, int]] = []
         self._ends: set[int] = set()
-        self._titles: set[int] = set()
+        self.titles: set[str] = set()
         self._passages: list[Keys] = []
         self.names: set[str] = set()
         self.lengths: set[int] = set()
@@ -116,7 +120,7 @@ class Protected:
         if "pair" in self._protect:
             self._add_pairs(document, current)
         if "page" in self._protect and document.title:
-            self._titles.add(page_key(document.title))
+            self.titles.add(page_name(document.title))
         if "text" in self._protect:
             self._add_text(document.text)
 
@@ -132,9 +136,9 @@ class Protected:
         return np.array(sorted(self._ends), np.uint64)
 
     @property
-    def titles(self) -> Keys:
+    def pages(self) -> Keys:
         """Keys of titles, ascending."""
-        return np.array(sorted(self._titles), np.uint64)
+        return np.array(sorted(map(page_key, self.titles)), np.uint64)
 
     @property
     def passages(self) -> Keys:
@@ -164,6 +168,11 @@ class Protected:
         self._passages.append(shingles(plain, length))
 
 
+def page_name(title: str) -> str:
+    """Return a page's title as titles are compared."""
+    return normal(title.replace("_", " "))
+
+
 def page_key(title: str) -> int:
     """Return the key of a page's title."""
-    return text_key(f"page {normal(title.replace('_', ' '))}")
+    return text_key(f"page {page_name(title)}")

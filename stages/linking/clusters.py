@@ -17,7 +17,8 @@ class Entity:
     Attributes:
         qid: Its item; None where no mention was linked.
         name: Surface of the first mention.
-        type: Commonest entity type of its mentions; None without one.
+        type: Entity type of the item; where that is not known the commonest of its mentions; None
+            without one.
         mentions: Spans in code points of the page's text, in the order of the text.
         sentences: For each mention the ordinal of the sentence that it starts in.
     """
@@ -33,6 +34,7 @@ def clusters(
     mentions: Sequence[Mapping[str, Any]],
     qids: Mapping[Span, str],
     sentence_starts: Sequence[int],
+    item_types: Mapping[str, str],
 ) -> tuple[Entity, ...]:
     """Put mentions of one item together, and unlinked ones of the very same words.
 
@@ -43,6 +45,8 @@ def clusters(
         mentions: Rows with `char_start`, `char_end`, `surface` and `type`, sorted by span.
         qids: Items of the linked mentions by span.
         sentence_starts: Where the sentences of the page begin, ascending.
+        item_types: Entity types of items by their classes, where they are known: what an item is
+            does not hang on how NER read its names.
 
     Returns:
         Entities in the order of their first mentions.
@@ -55,12 +59,13 @@ def clusters(
     entities = []
     for (kind, name), same in together.items():
         types = Counter(m["type"] for m in same if m["type"] is not None)
+        own = item_types.get(name) if kind == "qid" else None
         spans = tuple(_span(m) for m in same)
         entities.append(
             Entity(
                 qid=name if kind == "qid" else None,
                 name=same[0]["surface"],
-                type=types.most_common(1)[0][0] if types else None,
+                type=own or (types.most_common(1)[0][0] if types else None),
                 mentions=spans,
                 sentences=tuple(holder(sentence_starts, start) for start, _ in spans),
             )

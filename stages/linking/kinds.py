@@ -28,6 +28,20 @@ A nationality may name the country or the team ("the French"), but not the langu
 commonest slip of a name without context. A type that does not stand here admits every item.
 """
 
+
+def fits(item: str | None, mention: str | None) -> bool:
+    """Whether an item of one entity type may be named by a mention of another.
+
+    What is not known rules nothing out.
+
+    Args:
+        item: Type of the item by its classes.
+        mention: Type that NER gave the mention.
+    """
+    admitted = ADMITTED.get(mention or "")
+    return item is None or admitted is None or item in admitted or item == mention
+
+
 PERSONS = frozenset(("PERSON", "PER"))
 """Entity types of people."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from stages.linking.kinds import ADMITTED, PERSONS
+from stages.linking.kinds import PERSONS
 from stages.ner.words import BEFORE_SENTENCE, whole_words
 from storage.spans import Span
 
@@ -103,15 +103,14 @@ class PageNames:
         found = self._full.get(surface, set())
         return next(iter(found)) if len(found) == 1 else None
 
-    def part(self, surface: str, start: int, kind: str | None) -> str | None:
-        """Return the one item a part of whose name these words are, or None.
+    def part(self, surface: str, start: int) -> tuple[str, str | None] | None:
+        """Return the one item a part of whose name these words are, with its type, or None.
 
         The full name must stand before them, and no other item of the page may share them.
 
         Args:
             surface: The words.
             start: First code point of the mention.
-            kind: Entity type of the mention; None where it has none.
         """
         if surface in self._full:
             return None
@@ -119,9 +118,7 @@ class PageNames:
         if len(owners) != 1:
             return None
         qid, (first, own) = next(iter(owners.items()))
-        admitted = ADMITTED.get(kind or "")
-        fits = own is None or admitted is None or own in admitted or own == kind
-        return qid if first < start and fits else None
+        return (qid, own) if first < start else None
 
 
 def parts(name: str, kind: str | None) -> set[str]:

@@ -45,11 +45,13 @@ class Choice:
         qid: The item.
         score: Its share of the evidence among the items that the mention's type admits, (0, 1].
         margin: By how much that exceeds the next item's, and the share of unknown items, (-1, 1].
+        type: Entity type of the item by its classes; None where it is not known.
     """
 
     qid: str
     score: float
     margin: float
+    type: str | None
 
 
 def choose(candidates: Sequence[Candidate], admitted: Collection[str] | None) -> Choice | None:
@@ -70,7 +72,8 @@ def choose(candidates: Sequence[Candidate], admitted: Collection[str] | None) ->
     total = fsum(c.prior for c in fitting) + unknown
     next_prior = ranked[1].prior if len(ranked) > 1 else 0.0
     score = ranked[0].prior / total
-    return Choice(ranked[0].qid, min(score, 1.0), score - max(next_prior, unknown) / total)
+    margin = score - max(next_prior, unknown) / total
+    return Choice(ranked[0].qid, min(score, 1.0), margin, ranked[0].type)
 
 
 def unknown_weights(surfaces: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.float64]:

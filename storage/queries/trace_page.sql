@@ -22,7 +22,7 @@ WHERE page_id = $page_id AND $title IS NOT NULL ORDER BY s.sentence
 SELECT char_start, char_end, surface, type, source FROM mentions
 WHERE page_id = $page_id AND $title IS NOT NULL ORDER BY char_start
 -- @links: which items they name
-SELECT m.surface, l.qid, i.label, l.method, l.score
+SELECT m.surface, m.type AS ner_type, l.qid, i.label, l.type, l.method, l.score
 FROM links l JOIN mentions m USING (page_id, char_start, char_end)
 LEFT JOIN items i ON i.qid = l.qid
 WHERE page_id = $page_id AND $title IS NOT NULL ORDER BY l.char_start

@@ -53,6 +53,7 @@ class Text:
 
     unit: str = "lead"
     types: list[str | None] = field(default_factory=list)
+    item_types: dict[str, str] = field(default_factory=dict)
 
 
 TIMES = {"start": {"time": "+1950", "precision": 9, "calendar": "Q1985727"}}
@@ -143,7 +144,8 @@ class Aligner:
             kind = text.types[at] if text.types else None
             given[MENTIONS].append({**place, "surface": surface, "type": kind, "source": "ner"})
             if qid is not None:
-                link = {"qid": qid, "method": "alias", "score": 1.0}
+                kind = text.item_types.get(qid)
+                link = {"qid": qid, "method": "alias", "score": 1.0, "type": kind}
                 given[LINKS].append({**place, **link})
 
 
@@ -224,6 +226,8 @@ def test_mentions_of_one_item_are_one_entity_under_its_first_name(align: Aligner
         {"char_start": 30, "char_end": 39, "sentence": 1},
     ]
     assert (second["entity"], second["qid"], second["type"]) == (1, "Q2", None)
+    text.item_types = {"Q1": "ORG", "Q2": "none"}
+    assert [r["type"] for r in align(text).rows(ENTITIES)] == ["ORG", None]
 
 
 def test_entities_without_an_item_keep_their_cluster_and_form_no_pairs(align: Aligner) -> None:

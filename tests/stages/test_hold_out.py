@@ -30,6 +30,7 @@ from storage.tables import (
     ITEM_REDIRECTS,
     PAGES,
     PROTECTED_SPLITS,
+    REDIRECTS,
     RELATION_COUNTS,
     SPLITS,
     TUPLES,
@@ -65,6 +66,7 @@ def hold_out(run_stage: RunStage, tmp_path: Path) -> Any:
         *,
         pids: Mapping[tuple[int, int, int], list[str]] | None = None,
         titles: Mapping[int, str] | None = None,
+        redirects: Mapping[str, str] | None = None,
         words: Mapping[int, str] | None = None,
         max_tuples: int | None = None,
         **config: Any,
@@ -92,7 +94,15 @@ def hold_out(run_stage: RunStage, tmp_path: Path) -> Any:
         protected = run_stage(
             PROTECT,
             ProtectConfig(**config),
-            {BENCHMARK_FILES: benchmark_rows, ALIASES: ALIAS_ROWS, ITEM_REDIRECTS: merged},
+            {
+                BENCHMARK_FILES: benchmark_rows,
+                ALIASES: ALIAS_ROWS,
+                ITEM_REDIRECTS: merged,
+                REDIRECTS: [
+                    {"page_id": 100 + n, "title": a, "target_title": b}
+                    for n, (a, b) in enumerate((redirects or {}).items())
+                ],
+            },
         )
         counted = run_stage(
             COUNT_RELATIONS, CountRelationsConfig(max_tuples=max_tuples), {TUPLES: given[TUPLES]}
@@ -218,6 +228,26 @@ def test_pages_with_titles_of_a_benchmark_are_held_out_whole(hold_out: Any) -> N
     assert outcome.counts == {"held_out page b": 2, "held_out documents page b": 1}
     assert [r["verdict"] for r in outcome.rows(DOCUMENT_SPLITS)] == ["held_out", "train", "train"]
     assert held(hold_out(titled, texts, titles=titles)) == set()
+
+
+def test_pages_that_titles_of_a_benchmark_redirect_to_are_held_out(hold_out: Any) -> None:
+    """It was renamed since the benchmark was made, and the page of another name was not."""
+    titled = {
+        "b": {"test": [record([MILL], [], title="grey_Mill")]},
+        "c": {"dev": [record([MILL], [], title="Loop")]},
+    }
+    titles = {0: "Vale Mill", 1: "Old Mill", 2: "Grey Mill Lane", 3: "Loop"}
+    steps = {"Grey Mill": "Gray Mill", "Gray Mill": "Vale Mill", "Mill": "Old Mill"}
+    loop = {"Loop": "Noose", "Noose": "Loop"}
+    texts = [[("a", "Q1"), ("b", "Q2")]] * 4
+    outcome = hold_out(titled, texts, titles=titles, protect=["page"], redirects={**steps, **loop})
+    assert held(outcome) == {"d0/0-1", "d0/1-0", "d3/0-1", "d3/1-0"}
+    assert outcome.counts == {
+        "held_out page b": 2,
+        "held_out documents page b": 1,
+        "held_out page c": 2,
+        "held_out documents page c": 1,
+    }
 
 
 PASSAGE = (

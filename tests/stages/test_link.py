@@ -144,6 +144,7 @@ def test_a_hyperlink_takes_the_item_of_its_target(world: World) -> None:
             "qid": "Q2",
             "method": "hyperlink",
             "score": 1.0,
+            "type": "LOC",
         }
     ]
     assert outcome.drops == {}
@@ -218,9 +219,15 @@ def test_a_surname_that_two_people_of_the_page_share_is_left_to_its_prior(world:
     assert (len(links(outcome)), outcome.drops) == (2, {"ambiguous": 1})
 
 
-def test_a_part_of_a_persons_name_is_no_place(world: World) -> None:
-    outcome = world.link(("Pierre Curie", "hyperlink", "Pierre Curie"), ("Pierre", "ner", "GPE"))
-    assert (links(outcome)[1:], outcome.drops) == ([], {"unknown_name": 1})
+def test_a_part_of_a_persons_name_may_be_a_place_where_one_goes_by_it(world: World) -> None:
+    """What the page says counts more than NER, unless something of that type has the same name."""
+    linked = ("Pierre Curie", "hyperlink", "Pierre Curie")
+    outcome = world.link(linked, ("Pierre", "ner", "GPE"))
+    assert (links(outcome)[1:], outcome.drops) == ([("Q3", "part")], {})
+    town = {"qid": "Q11", "sitelink_title": "Pierre", "label": "Pierre", "instance_of": ["Q515"]}
+    world.items, world._index = [*world.items, town], None
+    outcome = world.link(linked, ("Pierre", "ner", "GPE"), ("Pierre", "ner", "PERSON"))
+    assert links(outcome)[1:] == [("Q11", "alias"), ("Q3", "part")]
 
 
 def test_the_beginning_of_another_name_is_another_item(world: World) -> None:

@@ -63,14 +63,13 @@ def test_parts_of_names() -> None:
 def test_a_part_counts_behind_the_full_name_and_for_one_item_only() -> None:
     page = PageNames()
     page.add("Ann Lee", "Q1", 10, "PERSON")
-    assert page.part("Lee", 5, None) is None
-    assert page.part("Lee", 15, None) == page.part("Lee", 15, "PERSON") == "Q1"
-    assert page.part("Lee", 15, "GPE") is None
+    assert page.part("Lee", 5) is None
+    assert page.part("Lee", 15) == ("Q1", "PERSON")
     page.add("Bo Lee", "Q2", 20, "PERSON")
-    assert page.part("Lee", 30, "PERSON") is None
-    assert page.part("Bo", 30, "PERSON") == "Q2"
+    assert page.part("Lee", 30) is None
+    assert page.part("Bo", 30) == ("Q2", "PERSON")
     page.add("Bo", "Q3", 40, "ORG")
-    assert page.part("Bo", 50, "PERSON") is None
+    assert page.part("Bo", 50) is None
     assert page.full("Bo") == "Q3"
     page.add("Bo", "Q4", 60, "ORG")
     assert page.full("Bo") is None
