@@ -17,7 +17,7 @@ ADMITTED: Mapping[str, frozenset[str]] = {
         "EVENT": "EVENT",
         "AWARD": "AWARD",
         "LAW": "LAW",
-        "LANGUAGE": "LANGUAGE",
+        "LANGUAGE": "LANGUAGE NORP LOC",
         "PRODUCT": "PRODUCT WORK_OF_ART",
         "WORK_OF_ART": "WORK_OF_ART PRODUCT",
     }.items()
@@ -25,7 +25,9 @@ ADMITTED: Mapping[str, frozenset[str]] = {
 """By entity type of a mention (OntoNotes, CoNLL) the types of the class table that it admits.
 
 A nationality may name the country or the team ("the French"), but not the language: that is the
-commonest slip of a name without context. A type that does not stand here admits every item.
+commonest slip of a name without context. What NER calls a language is often a nationality ("French
+followers"), so that peoples and countries compete with it. A type that does not stand here admits
+every item.
 """
 
 
