@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -56,6 +56,11 @@ class DenoiseConfig(StageConfig):
 
     learning_orders: str | None = select(LEARNING_ORDERS, "which of several learn_order steps")
     method: Config = Field(LearningOrder(), description="what makes a label trusted")
+    unseen: Literal["never", "mean"] = Field(
+        "never",
+        description="trust in a label that the classifier was not shown, or has no class for: as "
+        "if never learnt, or the mean of the others",
+    )
     weighting: Weighting = Field(Weighting(), description="how trust becomes a weight")
     seed: int = Field(13, ge=0, description="of the labels that are up-sampled")
 
@@ -63,8 +68,8 @@ class DenoiseConfig(StageConfig):
 def denoise(config: DenoiseConfig, inputs: Inputs) -> Iterator[Rows]:
     """Yield the weight of every label, and of NA for every tuple without one.
 
-    A label that the classifier was not shown counts as never learnt; NA that it was not shown is
-    trusted by one half. Both are counted.
+    A label that the classifier was not shown is trusted as `unseen` says; NA that it was not shown
+    is trusted by one half. Both are counted.
 
     Drops: "not_a_label" (rows of a file of weights that name no label of the tuples).
 
@@ -107,6 +112,9 @@ def ranked_weights(config: DenoiseConfig, method: Ranking, inputs: Inputs) -> pa
         # The same dice both times: what is up-sampled for one is so for the other.
         trust_N[shown_N] = method.trust(records, np.random.default_rng(config.seed))
         learned_N[shown_N] = method.learned(records, np.random.default_rng(config.seed))
+    if config.unseen == "mean" and (known_N := shown_N & (relation_N != NA)).any():
+        unseen_N = ~shown_N & (relation_N != NA)
+        trust_N[unseen_N], learned_N[unseen_N] = trust_N[known_N].mean(), True
     weight_N = weights(trust_N, relation_N, config.weighting, learned_N=learned_N)
     return pa.table([labels["tuple_id"], labels["pid"], pa.array(weight_N)], schema=WEIGHTS.schema)
 

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from stages.base import Inputs, Read, Rows, Share, Stage, runtime
 from stages.start import StartConfig, check_start, start, start_facts
-from storage.errors import StageError
-from storage.tables import FEATURES, LEARNING_ORDERS, WORD_PIECES
+from storage.errors import ConfigError, StageError
+from storage.tables import BENCHMARK_FILES, FEATURES, LEARNING_ORDERS, WORD_PIECES
 
 if TYPE_CHECKING:
     from stages.model.corpus import Corpus
@@ -33,6 +33,15 @@ class LearnOrderConfig(StartConfig):
         "document",
         description="document: all pairs of a text at once, through a bilinear head; sentence: the "
         "first sentence that holds a pair, with markers around head and tail",
+    )
+    train_on: Literal["silver", "gold"] = Field(
+        "silver",
+        description="silver: the distant labels themselves; gold: the training split of "
+        "`benchmark`, after which the distant labels are looked at once (documents alone)",
+    )
+    benchmark: str = Field(
+        "docred",
+        description="gold: benchmark of fetch_benchmarks whose training split is learnt from",
     )
     epochs: int = Field(15, ge=1, description="passes over all labels: FineCL's k")
     epoch_based: bool = Field(
@@ -86,6 +95,9 @@ def learn_order(config: LearnOrderConfig, inputs: Inputs) -> Iterator[Rows]:
             features = inputs.rows(FEATURES)
             write_corpus(path, [features], relations_of([features]), types_of([features]))
     corpus = open_corpus(path, encoder.markers)
+    if config.train_on == "gold":
+        yield from by_gold(corpus, encoder, config, inputs, accelerator)
+        return
     records = {
         name: LabelRecords(inputs.scratch / "records" / name, inputs.rank.index)
         for name in ("batch", *(["epoch"] if config.epoch_based else []))
@@ -168,8 +180,57 @@ def train_on(
     return shown.lost
 
 
-def rows(corpus: Corpus, seen: dict[str, Seen], inputs: Inputs) -> Iterator[Rows]:
-    """Yield `learning_orders`, sorted, and keep the share learnt by epoch and relation."""
+def by_gold(
+    corpus: Corpus, encoder: Encoder, config: LearnOrderConfig, inputs: Inputs, accelerator: Any
+) -> Iterator[Rows]:
+    """Train on gold documents and yield what the classifier makes of the distant labels.
+
+    Drops: "not_a_gold_relation" (labels that the classifier has no class for).
+    Paper: the confidence of weighted contrastive learning, as Hogan et al., FineCL (NAACL 2022),
+    section 4.1, compare with it.
+
+    Raises:
+        SourceError: If the benchmark has no labelled training split.
+    """
+    from stages.annotated import read
+    from stages.model.judging import judge
+    from stages.tasks.docred import require_labels
+
+    files, documents = inputs.files(BENCHMARK_FILES), []
+    for row in inputs.rows(BENCHMARK_FILES).to_pylist():
+        if row["split"] == "train":
+            documents += read(row["format"], files[row["file"]], inputs, split="train")
+    place = f"fetch_benchmarks.benchmarks.{config.benchmark}.files.train"
+    what = f"the train split of {config.benchmark}"
+    require_labels(documents, what, f"Name a labelled file: --set {place}=PATH")
+    seen, unknown, lost = judge(
+        encoder,
+        documents,
+        corpus,
+        {name: value for name, value in config if name not in ("train_on", "benchmark")},
+        accelerator,
+        inputs.scratch,
+        tell=inputs.tell,
+        stopping=lambda: inputs.stopping,
+    )
+    if inputs.rank.index:
+        return
+    for reason, count in lost.items():
+        if count:
+            inputs.drop(reason, "pairs", count)
+    if unknown:
+        inputs.drop("not_a_gold_relation", "labels", unknown)
+    yield from rows(corpus, {"epoch": seen}, inputs, ordered=False)
+
+
+def rows(
+    corpus: Corpus, seen: dict[str, Seen], inputs: Inputs, *, ordered: bool = True
+) -> Iterator[Rows]:
+    """Yield `learning_orders`, sorted, and keep the share learnt by epoch and relation.
+
+    Args:
+        ordered: Whether epochs are those of learning; else orders are null.
+    """
     pairs = inputs.rows(FEATURES)["pairs"].combine_chunks().flatten()
     pair_L = np.repeat(np.arange(len(pairs)), np.diff(corpus.labels_of_pair))
     relation = corpus.label["relation"]
@@ -180,7 +241,7 @@ def rows(corpus: Corpus, seen: dict[str, Seen], inputs: Inputs) -> Iterator[Rows
             "label": np.arange(len(relation)),
         }
     )
-    shown = seen["batch"].shown_NK.any(axis=1)
+    shown = next(iter(seen.values())).shown_NK.any(axis=1)
     if never := int((~shown & (relation == 0)).sum()):
         inputs.drop("never_drawn", "NA", never)
     labels = labels.filter(pa.array(shown)).sort_by(
@@ -192,12 +253,16 @@ def rows(corpus: Corpus, seen: dict[str, Seen], inputs: Inputs) -> Iterator[Rows
         for name in ("batch", "epoch"):
             own = seen.get(name)
             columns |= columns_of(name, own, chosen) if own else nothing(name, len(chosen))
+            if not ordered:
+                columns[f"{name}_order"] = pa.nulls(len(chosen), pa.int32())
         yield (
             LEARNING_ORDERS,
             pa.RecordBatch.from_arrays(
                 [columns[c.name] for c in LEARNING_ORDERS.columns], schema=LEARNING_ORDERS.schema
             ),
         )
+    if not ordered:
+        return
     for epoch, share in enumerate(learnt_shares(seen["batch"], shown & (relation != 0))):
         inputs.count(f"labels_learnt_by_epoch_{epoch}", share)
 
@@ -232,13 +297,24 @@ def learnt_shares(seen: Seen, labels: Any) -> list[int]:
 
 
 def reads(config: LearnOrderConfig) -> tuple[Read, ...]:
-    """Return what the stage reads: a vocabulary from scratch."""
-    return (FEATURES, WORD_PIECES) if config.untrained else (FEATURES,)
+    """Return what the stage reads: a vocabulary from scratch, a benchmark where that is gold."""
+    pieces = (WORD_PIECES,) if config.untrained else ()
+    gold = (BENCHMARK_FILES[config.benchmark],) if config.train_on == "gold" else ()
+    return (FEATURES, *pieces, *gold)
 
 
 def check(config: LearnOrderConfig) -> None:
-    """Check that training can begin on this machine."""
+    """Check that training can begin on this machine.
+
+    Raises:
+        ConfigError: If not, or if gold labels are asked for of sentences.
+    """
     check_start(config, "learn_order")
+    if config.train_on == "gold" and config.unit != "document":
+        raise ConfigError(
+            'learn_order.train_on = "gold" looks at documents, and learn_order.unit is sentence',
+            mend='Set learn_order.unit = "document"',
+        )
 
 
 LEARN_ORDER = Stage(

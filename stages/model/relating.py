@@ -144,12 +144,14 @@ def relate(
     return Related(model, chosen["threshold"], chosen["score"], answers, lost)
 
 
-def loop_settings(settings: RelateSettings, steps: int) -> LoopSettings:
+def loop_settings(
+    settings: RelateSettings, steps: int, warmup_steps: int | None = None
+) -> LoopSettings:
     """Return the settings of the loop."""
     return LoopSettings(
         learning_rate=settings.learning_rate,
         total_steps=steps,
-        warmup_steps=settings.warmup_steps,
+        warmup_steps=settings.warmup_steps if warmup_steps is None else warmup_steps,
         weight_decay=settings.weight_decay,
         clip_norm=settings.clip_norm,
     )

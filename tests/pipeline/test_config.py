@@ -100,7 +100,7 @@ def test_a_config_cannot_be_changed_afterwards() -> None:
 
 
 def test_every_builtin_recipe_loads() -> None:
-    assert set(builtin_recipes()) >= {"tiny", "simplewiki", "enwiki", "papers/cp"}
+    assert set(builtin_recipes()) >= {"tiny", "simplewiki", "enwiki", "papers/cp", "papers/finecl"}
     for name in builtin_recipes():
         recipe = load_recipe(name)
         assert recipe.name == name.replace("/", "-")

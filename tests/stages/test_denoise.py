@@ -91,6 +91,15 @@ def test_unlearnt_labels_may_be_left_out_and_na_stays(run_stage: RunStage) -> No
     assert found.counts["labels_left_out"] == 2
 
 
+def test_labels_that_were_never_shown_may_have_the_mean_trust(run_stage: RunStage) -> None:
+    method = {"name": "confidence", "by": "batch"}
+    values = {"method": method, "weighting": {"shape": "trust", "na": "learned"}}
+    found = weight(run(run_stage, unseen="mean", **values))
+    shown = [found[key] for key in (("a", "P1"), ("a", "P2"), ("c", "P1"))]
+    assert found["e", "P2"] == pytest.approx(sum(shown) / 3)
+    assert weight(run(run_stage, **values))["e", "P2"] == 0.0
+
+
 def test_alpha_1_makes_all_weights_equal(run_stage: RunStage) -> None:
     found = run(run_stage, method=PLAIN, weighting={"alpha": 1.0})
     assert set(weight(found).values()) == {1.0}
