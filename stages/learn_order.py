@@ -16,6 +16,7 @@ from storage.errors import ConfigError, StageError
 from storage.tables import BENCHMARK_FILES, FEATURES, LEARNING_ORDERS, WORD_PIECES
 
 if TYPE_CHECKING:
+    from stages.annotated.document import Document
     from stages.model.corpus import Corpus
     from stages.model.encoder import Encoder
     from stages.model.label_records import Seen
@@ -196,7 +197,8 @@ def by_gold(
     from stages.model.judging import judge
     from stages.tasks.docred import require_labels
 
-    files, documents = inputs.files(BENCHMARK_FILES), []
+    files = inputs.files(BENCHMARK_FILES)
+    documents: list[Document] = []
     for row in inputs.rows(BENCHMARK_FILES).to_pylist():
         if row["split"] == "train":
             documents += read(row["format"], files[row["file"]], inputs, split="train")

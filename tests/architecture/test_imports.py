@@ -36,7 +36,7 @@ DOORS = {
 }
 SHARED_BY_STAGES = {"stages.base", "stages.raw", "stages.start"}
 # Kits of things that a recipe names: each brings the config that is a value of its stage's.
-CHOICES = ("stages.denoising", "stages.objectives")
+CHOICES = ("stages.answering", "stages.denoising", "stages.objectives")
 NAMES = sorted(modules())
 
 
