@@ -18,6 +18,9 @@ DEFAULTS = {
     # Errors reach the user as one sentence; Prefect's tracebacks stand in its own logs.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_CLI_PROMPT": "false",
+    # The pages ask the server that they come from, whatever its port.
+    "PREFECT_SERVER_UI_API_URL": "/api",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
 }
 
 
