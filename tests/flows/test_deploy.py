@@ -101,3 +101,24 @@ def test_deploying_asks_for_a_server(tmp_path: Path) -> None:
     assert done.returncode == 2, done.stderr
     assert "PREFECT_API_URL names no Prefect server" in done.stderr
     assert "relmill serve" in done.stderr
+
+
+def test_a_deployments_training_holds_the_only_place_among_gpu_jobs(
+    server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.client.orchestration import get_client
+
+    from flows import tasks
+    from flows.serving import prepare
+
+    def held() -> int:
+        with get_client(sync_client=True) as client:
+            return client.read_global_concurrency_limit_by_name("gpu").active_slots
+
+    prepare(pools=False)
+    with tasks.gpu():  # a run from the command line
+        assert held() == 0
+    monkeypatch.setattr(tasks.deployment, "id", "a deployment", raising=False)
+    with tasks.gpu():
+        assert held() == 1
+    assert held() == 0
