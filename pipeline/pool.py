@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -158,6 +159,9 @@ def ctrl_c_held_back() -> Iterator[None]:
 def begin_process(run_folder: Path) -> None:
     """Set a worker process up: log to the run, die with the parent."""
     log_to(run_folder)
+    # Spares the collector what is loaded by now: a sixteenth of a parser's time. Only in processes
+    # that end without taking their modules down, where what is frozen would count as leaked.
+    gc.freeze()
     parent = multiprocessing.parent_process()
 
     def follow() -> None:

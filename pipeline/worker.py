@@ -6,14 +6,13 @@ neither the recipe nor the plan.
 
 from __future__ import annotations
 
-import gc
 import logging
 import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
@@ -42,7 +41,6 @@ def run_shard(run_folder: Path, step: str, index: int, rank: Rank | None = None)
         PipelineError: As the stage has it, with stage and shard in front.
         StageError: If the stage's code breaks; a PassingError where disk or memory gave out.
     """
-    freeze_once()
     spec = load_spec(run_folder / "steps" / f"{step}.json")
     shard = spec.shards[index]
     warehouse = Warehouse(run_folder.parent.parent)
@@ -52,12 +50,6 @@ def run_shard(run_folder: Path, step: str, index: int, rank: Rank | None = None)
             return _run_shard(warehouse, spec, shard, doing, rank)
         finally:
             doing.unlink(missing_ok=True)
-
-
-@cache
-def freeze_once() -> None:
-    """Spare the garbage collector what is loaded by now, a sixteenth of a parser's time."""
-    gc.freeze()
 
 
 def take_part(run_folder: Path, step: str, index: int, rank: Rank) -> None:
