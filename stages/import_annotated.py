@@ -215,7 +215,8 @@ def mention_rows(
         last = span
         mentions.append((page_id, *span, document.text[slice(*span)], kind, GOLD))
         if qid is not None:
-            links.append((page_id, *span, qid, GOLD, 1.0))
+            # No item's classes are at hand; the file's own type stands in `mentions`.
+            links.append((page_id, *span, qid, GOLD, 1.0, None))
     return mentions, links
 
 
