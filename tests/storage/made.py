@@ -96,7 +96,7 @@ def put(
     return made
 
 
-LINK_ROWS = [[(1, 0, 4, "Q1", "title", 1.0)], [(2, 0, 4, "Q2", "alias", 0.75)], []]
+LINK_ROWS = [[(1, 0, 4, "Q1", "title", 1.0, None)], [(2, 0, 4, "Q2", "alias", 0.75, "LOC")], []]
 TUPLE_ROW = ("1:0-9/0-1", "1:0-9", 1, 0, 1, "Q1", "Q2", ["P1", "P2"], 0, True)
 
 
