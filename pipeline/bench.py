@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -104,7 +105,7 @@ def try_methods(
             folder = work / f"{name}-{seed}"
             start = (encoder, trained_layers, {**values, "seed": seed})
             seen, right = observed(judged, start, folder, partial(told, tell, f"{name} {seed}"))
-            yield trial(name, seed, seen, right, dict(left.drops))
+            yield trial(name, seed, seen, right, dict(left.drops + Counter(seen.lost)))
 
 
 def told(tell: Callable[[str], None], name: str, step: int, metrics: dict[str, float]) -> None:

@@ -112,7 +112,11 @@ def as_na(example: Example) -> Example:
 
 
 def multir(folder: Path, seed: int, left: Left) -> JudgedSentences:
-    """Return the judged sentences of MultiR; labels that hold only indirectly are left out."""
+    """Return the judged sentences of MultiR.
+
+    Left out: labels that hold only indirectly, sentences without both marks, and repeated ones, of
+    which the first judgement counts.
+    """
     path = file_of(folder, "multir-sentential/sentential.txt")
     found: dict[tuple[object, ...], tuple[Example, bool]] = {}
     for record in lines(path):
@@ -125,7 +129,10 @@ def multir(folder: Path, seed: int, left: Left) -> JudgedSentences:
             left.drop("not_judged" if example else "not_marked", name)
             continue
         key = (example.text, example.head, example.tail, example.relation)
-        found.setdefault(key, (example, columns[4] == "y"))
+        if key in found:
+            left.drop("repeated", name)
+            continue
+        found[key] = (example, columns[4] == "y")
     return JudgedSentences([e for e, _ in found.values()], [r for _, r in found.values()])
 
 
@@ -150,6 +157,8 @@ def revisit_docred(folder: Path, seed: int, left: Left) -> JudgedDocuments:
         for name in ("valid_revise", "valid_scratch")
     )
     both = sorted(mended.keys() & made_anew.keys())
+    for name in sorted(mended.keys() ^ made_anew.keys()):
+        left.drop("in_one_file_alone", name)
     complete = [frozenset(facts_of(made_anew[i]) | facts_of(mended[i])) for i in both]
     return JudgedDocuments([mended[i] for i in both], complete)
 

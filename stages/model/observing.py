@@ -5,8 +5,8 @@ Shapes: N labels that were asked about, K epochs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +57,13 @@ class Observed:
         records: Of each label, by batch and by epoch.
         place_N: Example or document that the label is of.
         fact_N: Of documents head, tail and relation of the label (NA among them).
+        lost: Examples, or pairs and entities of documents, that cannot be shown, by reason.
     """
 
     records: Records
     place_N: Ints
     fact_N: Sequence[Fact] = ()
+    lost: Mapping[str, int] = field(default_factory=dict)
 
 
 def observe_sentences(
@@ -81,7 +83,8 @@ def observe_sentences(
         data.corpus, max_pieces=settings.max_pieces, na_ratio=None, seed=settings.seed
     )
     seen = learnt(encoder, Classifier, data.corpus, shown, settings, folder, tell)
-    return observed(data.corpus, seen, owners(np.diff(data.corpus.label.bounds)))
+    found = observed(data.corpus, seen, owners(np.diff(data.corpus.label.bounds)))
+    return replace(found, lost={**shown.lost, "no_pieces": data.lost["no_pieces"]})
 
 
 def observe_documents(
@@ -103,7 +106,7 @@ def observe_documents(
     found = observed(data.corpus, seen, owners(np.diff(data.corpus.label.bounds)))
     labels = np.flatnonzero(seen["batch"].shown_NK.all(axis=1))
     facts = [data.fact(int(pair_L[each]), int(relation_L[each])) for each in labels]
-    return Observed(found.records, found.place_N, facts)
+    return replace(found, fact_N=facts, lost={**shown.lost, "no_pieces": data.no_pieces})
 
 
 def learnt(

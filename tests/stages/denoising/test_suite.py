@@ -115,6 +115,12 @@ def test_a_classifier_shows_what_it_made_of_each_label(tmp_path: Path) -> None:
     assert seen.records.relation_N.tolist() == [1] * 4 + [2] * 4
     assert seen.records.seen("batch").loss_NK.shape == (8, 2)
     assert (seen.records.seen("epoch").loss_NK > 0).all()
+    assert not any(seen.lost.values())
+    far = Example("far", "0 a b c d " * 8, (0, 1), (70, 71), None, None, "P1")
+    short = ObserveSettings(epochs=1, batch=4, max_pieces=24)
+    seen = observe_sentences(encoder, [*own, far], short, tmp_path / "far", lambda *_: None)
+    assert seen.place_N.tolist() == list(range(8))
+    assert seen.lost["too_far_apart"] == 1
 
 
 @pytest.mark.parametrize(
@@ -139,6 +145,25 @@ def test_released_sets_are_read(name: str, asked: int, right: int) -> None:
     assert isinstance(judged, JudgedSentences)
     flags = [flag for flag in judged.right_N if flag is not None]
     assert (len(flags), sum(flags)) == (asked, right)
+
+
+def test_no_line_of_a_judged_file_goes_uncounted(tmp_path: Path) -> None:
+    lines = [
+        ("P1", "y", '"[Ada]1 lives in [York]2 ."'),
+        ("P1", "n", '"[Ada]1 lives in [York]2 ."'),
+        ("P1", "indirect", '"[Ada]1 saw [York]2 ."'),
+        ("P1", "y", '"Ada saw [York]2 ."'),
+        ("P2", "n", '"[Ada]1 lives in [York]2 ."'),
+    ]
+    folder = tmp_path / "multir-sentential"
+    folder.mkdir()
+    text = "".join("\t".join(("a", "b", "c", *line)) + "\n" for line in lines)
+    (folder / "sentential.txt").write_text(text)
+    left = Left()
+    judged = SETS["multir"](tmp_path, 0, left)
+    assert isinstance(judged, JudgedSentences)
+    assert judged.right_N == [True, False]
+    assert left.drops == {"repeated": 1, "not_judged": 1, "not_marked": 1}
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
