@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -41,8 +38,7 @@ def serve(
     load_recipe(recipe)
     warehouse = warehouse_at(root)
     warehouse.require_writable()
-    with ExitStack() as stack:
-        stack.enter_context(prefect_server(warehouse.root))
+    with prefect_server(warehouse.root):
         from prefect.settings import PREFECT_API_URL
 
         from flows.serving import prepare, serve_flows
@@ -50,7 +46,6 @@ def serve(
         prepare(pools=False)
         pages = str(PREFECT_API_URL.value()).removesuffix("/api")
         typer.echo(f"Prefect's pages: {pages}   (Ctrl-C ends)")
-        stack.enter_context(runs_reach(str(PREFECT_API_URL.value())))
         serve_flows(given(recipe), warehouse.root, cron)
 
 
@@ -92,9 +87,9 @@ def apply_yaml(recipe: str, warehouse: Warehouse) -> None:
         StageError: If it refuses, with its words.
     """
     with resources.as_file(resources.files("flows") / "prefect.yaml") as path:
-        command = f"-m prefect --no-prompt deploy --all --prefect-file {shlex.quote(str(path))}"
+        words = ["--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
         done = subprocess.run(
-            [sys.executable, *shlex.split(command)],
+            [sys.executable, "-m", "prefect", *words],
             env={
                 **os.environ,
                 "RELMILL_RECIPE": given(recipe),
@@ -114,17 +109,3 @@ def apply_yaml(recipe: str, warehouse: Warehouse) -> None:
 def given(recipe: str) -> str:
     """Return how another process finds a recipe: a builtin's name, or the whole path."""
     return str(Path(recipe).absolute()) if recipe.endswith(".toml") else recipe
-
-
-@contextmanager
-def runs_reach(url: str) -> Iterator[None]:
-    """Let processes that are started meanwhile find this server."""
-    before = os.environ.get("PREFECT_API_URL")
-    os.environ["PREFECT_API_URL"] = url
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PREFECT_API_URL"]
-        else:
-            os.environ["PREFECT_API_URL"] = before

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.alignment.merged import Merged, Numbers
+from stages.model.ragged import ranges
 from storage.artifact import Shards
 from storage.lookup import Keys, Lookup, pair_keys, write_lookup, write_sorted_lookup
 
@@ -213,7 +214,7 @@ class Statements:
         starts = np.concatenate([starts[~many], first])
         counts = np.concatenate([ends[~many], behind]) - starts
         for a, b in pairwise(_stretches(counts, capacity)):
-            rows = spread(starts[a:b], counts[a:b])
+            rows = ranges(starts[a:b], counts[a:b])
             tails = lookup.keys(rows) & TAIL
             tails |= np.repeat(entries.document_key[heads[a:b]], counts[a:b])
             likely = entries.likely(tails)
@@ -263,7 +264,7 @@ class Entries:
     def beside(self, entries: Places) -> tuple[Places, Places]:
         """Return the other entries of the documents of entries, each with the one it is beside."""
         counts = self.companions[entries]
-        others = self._order[spread(self._firsts[entries], counts)]
+        others = self._order[ranges(self._firsts[entries], counts)]
         heads = np.repeat(entries, counts)
         proper = self.owner[heads] != self.owner[others]
         return heads[proper], others[proper]
@@ -289,7 +290,7 @@ class Entries:
         known = self._members[np.minimum(starts, len(self._members) - 1)] == columns["tail"][order]
         order, starts = order[known], starts[known]
         counts = self._behind[starts] - starts
-        rows, tails = np.repeat(order, counts), self._order[spread(starts, counts)]
+        rows, tails = np.repeat(order, counts), self._order[ranges(starts, counts)]
         entry = columns["entry"][rows]
         proper = self.owner[entry] != self.owner[tails]
         rows, entry, tails = rows[proper], entry[proper], tails[proper]
@@ -347,10 +348,3 @@ def _stretches(counts: Places, capacity: int) -> Places:
     done = np.cumsum(counts) // capacity
     cuts = np.flatnonzero(np.diff(done)) + 1
     return np.array([0, *cuts.tolist(), len(counts)], np.int64)
-
-
-def spread(starts: Places, counts: Places) -> Places:
-    """Return the places `start, start + 1, ...` of ranges, one range behind the other."""
-    before = np.cumsum(counts) - counts
-    places: Places = np.arange(counts.sum()) + np.repeat(starts - before, counts)
-    return places

@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from stages.wiki.web import BrokenConnectionError, RefusedError, open_url
+from stages.wiki.web import BrokenConnectionError, RefusedError, is_address, open_url
 from storage.errors import SourceError
 
 __all__ = ["download", "dump_checksum"]
@@ -63,7 +62,7 @@ def download(
             the file has another length or checksum than it should.
     """
     algorithm = _algorithm(checksum)
-    if not _is_address(url):
+    if not is_address(url):
         raise SourceError(
             f"{url!r} is no web address",
             mend="Give an address that starts with https://, or the path of a file.",
@@ -111,7 +110,7 @@ def dump_checksum(url: str, *, timeout: float = 60.0) -> str | None:
     """
     folder, _, name = url.partition("?")[0].rpartition("/")
     dated = re.match(r"(.+?-(?:\d{8}|latest))-", name)
-    if not dated or not _is_address(url):
+    if not dated or not is_address(url):
         return None
     wanted = re.compile(re.escape(name).replace("latest", r"(?:latest|\d{8})"))
     for algorithm in ("sha1", "md5"):
@@ -248,13 +247,6 @@ def _take(answer: Any, part: _Part, total: int | None, progress: Progress | None
             size += len(chunk)
             if progress is not None:
                 progress(size, total)
-
-
-def _is_address(url: str) -> bool:
-    try:
-        return urlsplit(url).scheme in ("http", "https")
-    except ValueError:
-        return False
 
 
 def _algorithm(checksum: str | None) -> str | None:

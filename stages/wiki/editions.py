@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from stages.wiki.located import absolute
-from stages.wiki.web import BrokenConnectionError, RefusedError, open_url
+from stages.wiki.web import BrokenConnectionError, RefusedError, is_address, open_url
 from storage.errors import PassingError, SourceError
 
 DATE = re.compile(r"(?<!\d)20\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)")
@@ -68,13 +68,9 @@ def newest_edition(location: str, *, timeout: float = 60.0) -> Edition | None:
     )
 
 
-def _is_address(location: str) -> bool:
-    return location.startswith(("http://", "https://"))
-
-
 def _names(folder: str, timeout: float) -> Iterator[str]:
     """Yield the names of what lies in a folder of a mirror or of this machine."""
-    if not _is_address(folder):
+    if not is_address(folder):
         yield from (path.name for path in _local(folder))
         return
     try:
@@ -95,7 +91,7 @@ def _local(folder: str) -> Iterator[Path]:
 
 
 def _is_there(location: str, timeout: float) -> bool:
-    if not _is_address(location):
+    if not is_address(location):
         return absolute(location).is_file()
     try:
         # A range of one byte: a mirror may not know HEAD, and a dump has gigabytes.

@@ -8,10 +8,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from storage.errors import SourceError
 
-__all__ = ["BrokenConnectionError", "RefusedError", "open_url"]
+__all__ = ["BrokenConnectionError", "RefusedError", "is_address", "open_url"]
 
 AGENT = "relmill (builds corpora from dumps)"
 """Wikimedia refuses requests that do not say what they come from."""
@@ -52,6 +53,14 @@ class RefusedError(Exception):
             where=url,
             mend="Check the address; old dumps are taken away after some months.",
         )
+
+
+def is_address(location: str) -> bool:
+    """Whether something is a web address, as opposed to a path."""
+    try:
+        return urlsplit(location).scheme in ("http", "https")
+    except ValueError:
+        return False
 
 
 def open_url(url: str, headers: Mapping[str, str], timeout: float) -> Any:
