@@ -128,8 +128,7 @@ def train_on(
         StageError: If no pair with a relation can be shown.
     """
     from stages.model.classify import Classifier
-    from stages.model.learning import LearningCourse
-    from stages.model.loop import LoopSettings, train
+    from stages.model.label_training import LabelTraining, learn_labels
     from stages.model.relate import DocumentClassifier
     from stages.model.shown import ShownDocuments, ShownSentences
 
@@ -148,33 +147,16 @@ def train_on(
         )
     kind = DocumentClassifier if document else Classifier
     model = kind(encoder, len(corpus.relations)).to(accelerator.device)
-    course = LearningCourse(
-        model.train(),
+    fields = LabelTraining.__dataclass_fields__
+    learn_labels(
+        model,
         corpus,
         shown,
-        epochs=config.epochs,
-        batch_size=config.batch,
-        micro_tokens=config.micro_tokens,
-        seed=config.seed,
-        loss=config.loss,
-        by_batch=records["batch"],
-        by_epoch=records.get("epoch"),
-        device=accelerator.device,
-    )
-    settings = LoopSettings(
-        learning_rate=config.learning_rate,
-        total_steps=course.steps,
-        warmup_steps=round(config.warmup * course.steps),
-        weight_decay=config.weight_decay,
-        clip_norm=config.clip_norm,
-        checkpoint_minutes=config.checkpoint_minutes,
-    )
-    train(
-        model,
-        course,
-        settings,
+        LabelTraining(**{name: value for name, value in config if name in fields}),
         accelerator,
         inputs.scratch,
+        by_batch=records["batch"],
+        by_epoch=records.get("epoch"),
         tell=inputs.tell,
         stopping=lambda: inputs.stopping,
     )

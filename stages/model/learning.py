@@ -27,6 +27,7 @@ from stages.model.meter import Work
 from stages.model.ragged import Ints, ranges
 from stages.model.shown import Mask, Shown
 from stages.model.update import Output, Part
+from storage.errors import StageError
 
 LossName = Literal["ce", "bce"]
 
@@ -67,6 +68,9 @@ class LearningCourse:
         by_batch: Where it is recorded what the forward pass of training said; None for nowhere.
         by_epoch: Where it is recorded what all labels of an epoch look like after it; None to
             leave that out.
+
+    Raises:
+        StageError: If an update has fewer texts than there are processes.
     """
 
     def __init__(
@@ -90,7 +94,14 @@ class LearningCourse:
         self._by_batch, self._by_epoch = by_batch, by_epoch
         self._number = -1
         # All epochs show as many texts: labels are the same, and so is how many NA are drawn.
-        self._per_epoch = ceil(len(shown.units(shown.epoch(0))) / batch_size)
+        texts = len(shown.units(shown.epoch(0)))
+        last = texts % batch_size or batch_size
+        if last < world_size():
+            raise StageError(
+                f"the last update of an epoch has {last} texts for {world_size()} processes",
+                mend="Launch fewer processes, or take another size of batches",
+            )
+        self._per_epoch = ceil(texts / batch_size)
         self.steps = epochs * self._per_epoch
 
     def update(self, step: int) -> LearningUpdate:

@@ -19,8 +19,8 @@ from stages.model.corpus import Corpus
 from stages.model.document_data import document_data
 from stages.model.encoder import Encoder
 from stages.model.label_records import LabelRecords, Seen
-from stages.model.learning import LearningCourse
-from stages.model.loop import LoopSettings, begin, train
+from stages.model.label_training import LabelTraining, learn_labels
+from stages.model.loop import begin
 from stages.model.ragged import Ints, owners
 from stages.model.relate import DocumentClassifier
 from stages.model.shown import Shown, ShownDocuments, ShownSentences
@@ -122,27 +122,25 @@ def learnt(
     accelerator = begin(settings.seed)
     model = kind(encoder, len(corpus.relations)).to(accelerator.device)
     records = {name: LabelRecords(folder / "records" / name, 0) for name in ("batch", "epoch")}
-    course = LearningCourse(
-        model.train(),
+    learn_labels(
+        model,
         corpus,
         shown,
-        epochs=settings.epochs,
-        batch_size=settings.batch,
-        micro_tokens=settings.micro_tokens,
-        seed=settings.seed,
-        loss="ce",
+        LabelTraining(
+            epochs=settings.epochs,
+            batch=settings.batch,
+            learning_rate=settings.learning_rate,
+            warmup=settings.warmup,
+            micro_tokens=settings.micro_tokens,
+            seed=settings.seed,
+        ),
+        accelerator,
+        folder,
         by_batch=records["batch"],
         by_epoch=records["epoch"],
-        device=accelerator.device,
+        tell=tell,
+        stopping=lambda: False,
     )
-    loop = LoopSettings(
-        learning_rate=settings.learning_rate,
-        total_steps=course.steps,
-        warmup_steps=round(settings.warmup * course.steps),
-        weight_decay=0.0,
-        clip_norm=1.0,
-    )
-    train(model, course, loop, accelerator, folder, tell=tell, stopping=lambda: False)
     labels = len(corpus.label["relation"])
     return {name: own.read(labels, settings.epochs) for name, own in records.items()}
 

@@ -23,7 +23,7 @@ from stages.model.best import Best
 from stages.model.course import cut
 from stages.model.document_data import DocumentData, document_data
 from stages.model.encoder import Encoder
-from stages.model.gather import rank, world_size
+from stages.model.gather import rank
 from stages.model.learning import LearningCourse, LearningUpdate
 from stages.model.loop import LoopSettings, train
 from stages.model.ragged import Array, Ints, owners
@@ -175,19 +175,14 @@ def learning(
     """Return the updates of the training.
 
     Raises:
-        StageError: If there is nothing to learn, or less than a document for each process.
+        StageError: If there is nothing to learn, or an update has fewer documents than there are
+            processes.
     """
     pairs_P = shown.epoch(0)
     if not (pairs_P & ~shown.na_P).any():
         raise StageError(
             "no pair with a relation can be shown",
             mend="Raise finetune.max_pieces or finetune.fraction, or look at the training file",
-        )
-    last = len(shown.units(pairs_P)) % settings.batch_size or settings.batch_size
-    if last < world_size():
-        raise StageError(
-            f"the last update of an epoch has {last} documents for {world_size()} processes",
-            mend="Launch fewer processes, or take another finetune.batch_size",
         )
     return LearningCourse(
         model,

@@ -25,7 +25,7 @@ from stages.model.losses import binary_per_class
 from stages.model.optimizer import make_optimizer
 from stages.model.relate import DocumentClassifier
 from stages.model.shown import ShownDocuments, ShownSentences
-from storage.errors import StoppedError
+from storage.errors import StageError, StoppedError
 from tests.stages.model import made
 
 EPOCHS, BATCH, SEED, RATE = 3, 3, 5, 1e-3
@@ -287,3 +287,11 @@ def test_the_bilinear_head_is_a_form_of_head_and_tail_with_their_distance() -> N
         )
         torch.testing.assert_close(logits[row], expected)
     assert torch.autograd.gradcheck(lambda e: head(e, first, *sides), (entities,))
+
+
+def test_an_update_needs_a_text_for_each_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.model.learning.world_size", lambda: BATCH + 1)
+    with pytest.raises(StageError, match=rf"texts for {BATCH + 1} processes"):
+        learnt(tmp_path)
