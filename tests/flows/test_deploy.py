@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+import yaml
 
 from stages.sample import SampleWorld
 from storage.refs import Refs
 from storage.warehouse import Warehouse
+from tests.conftest import REPOSITORY
 
 
 @pytest.fixture
@@ -92,6 +96,17 @@ def test_deploying_renews_what_is_there(server: Path, recipe: Path, tmp_path: Pa
         limits = {pool.name: pool.concurrency_limit for pool in client.read_work_pools()}
         assert limits == {"cpu": None, "gpu": 1}
         assert client.read_global_concurrency_limit_by_name("gpu").limit == 1
+
+
+def test_the_automation_of_the_operators_page_is_one_that_prefect_takes() -> None:
+    from prefect.events.schemas.automations import AutomationCore
+
+    page = (REPOSITORY / "docs" / "operation.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r"```yaml\n(.+?)```", page, re.DOTALL)
+    given = told.replace("ID of a notification block", str(uuid4()))
+    made = AutomationCore.model_validate(yaml.safe_load(given))
+    assert made.trigger.expect == {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"}
+    assert [action.type for action in made.actions] == ["send-notification"]
 
 
 def test_deploying_asks_for_a_server(tmp_path: Path) -> None:
