@@ -282,15 +282,15 @@ def workers(rounds: int, peers: str, folder: Path) -> None:
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     idle = "idle" if load < 0.3 else "not idle, so no figure"
     print(f"load average before: {load:.2f} on {cores} cores: {idle}", flush=True)
-    dumps = repeated(folder, 16), one_entity(folder)
+    dumps = repeated(folder, 64), one_entity(folder)
     took = {1: float("inf"), 2: float("inf")}
     for attempt in range(rounds):
         for number in took:
             root = folder / f"workers-{number}-{attempt}"
-            child_seconds(*build(root, dumps, 16, "--to", "fetch", "--workers", "1"))
+            child_seconds(*build(root, dumps, 64, "--to", "fetch", "--workers", "1"))
             words = ("--only", "parse_wikipedia", "--workers", str(number))
             began = time.monotonic()
-            child_seconds(*build(root, dumps, 16, *words))
+            child_seconds(*build(root, dumps, 64, *words))
             took[number] = min(took[number], time.monotonic() - began)
     seconds = f"1 worker {took[1]:.1f} s, 2 workers {took[2]:.1f} s, {took[1] / took[2]:.2f}x"
     print(f"parse_wikipedia, wall, start-up included: {seconds}")
