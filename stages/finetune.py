@@ -89,7 +89,7 @@ def read_splits(inputs: Inputs) -> dict[str, list[Document]]:
 
 FINETUNE = Stage(
     "finetune",
-    version=4,
+    version=5,
     config=FinetuneConfig,
     reads=reads,
     writes=(PREDICTIONS, CURVES),

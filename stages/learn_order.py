@@ -303,7 +303,7 @@ def check(config: LearnOrderConfig) -> None:
 
 LEARN_ORDER = Stage(
     "learn_order",
-    version=2,
+    version=3,
     config=LearnOrderConfig,
     reads=reads,
     writes=(LEARNING_ORDERS,),

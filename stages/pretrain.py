@@ -153,7 +153,6 @@ def train_on(
             if count:
                 inputs.drop(reason, own.name, count)
         objectives.append((objective, groups_of(own.share, config, inputs)))
-    encoder.train()
     train(
         encoder,
         PretrainCourse(objectives, steps=config.steps, micro_tokens=config.micro_tokens),
@@ -263,7 +262,7 @@ def check(config: PretrainConfig) -> None:
 
 PRETRAIN = Stage(
     "pretrain",
-    version=3,
+    version=4,
     config=PretrainConfig,
     reads=reads,
     writes=(ENCODERS, UPDATES),

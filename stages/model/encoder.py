@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from stages.model import packed
+from stages.model import packed, padded
 from stages.model.batch import Batch
 from stages.model.card import Card
 from stages.model.markers import Markers, add_markers, load_tokenizer, markers_of
@@ -168,6 +168,8 @@ class TransformerEncoder(Encoder):
         self.has_mlm_head = bool(self._head)
         if attention == "packed":
             use_packed(model)
+        elif model.config._attn_implementation == "sdpa":
+            use_padded(model)
 
     @property
     def base(self) -> Any:
@@ -314,6 +316,16 @@ def use_packed(model: PreTrainedModel) -> None:
     AttentionMaskInterface.register(packed.NAME, lambda *_, **__: None)
     model.set_attn_implementation(packed.NAME)
     model.config.attention_probs_dropout_prob = 0.0
+
+
+def use_padded(model: PreTrainedModel) -> None:
+    """Have a model attend in the way that is quick in training on this device."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
+
+    AttentionInterface.register(padded.NAME, padded.attend)
+    AttentionMaskInterface.register(padded.NAME, sdpa_mask)
+    model.set_attn_implementation(padded.NAME)
 
 
 def load_encoder(

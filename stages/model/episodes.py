@@ -192,7 +192,6 @@ def learn_episodes(
     drawn = Episodes(names, ways=own.ways, shots=own.shots, queries=own.queries, seed=settings.seed)
     model = Prototypes(encoder, settings.readout, PrototypeHead(own.similarity, settings.dropout))
     course = EpisodeCourse(model, data, drawn, own, settings.micro_tokens, accelerator.device)
-    model.train()
     train(
         model,
         course,

@@ -60,7 +60,7 @@ def judge(
     model = DocumentClassifier(encoder, len(relations)).to(accelerator.device)
     gold = document_data(encoder, documents, relations)
     shown = shown_of(gold, settings, encoder, settings.na_ratio)
-    course = learning(model.train(), gold, shown, settings, accelerator.device)
+    course = learning(model, gold, shown, settings, accelerator.device)
     loop = loop_settings(settings, course.steps, round(values["warmup"] * course.steps))
     train(model, course, loop, accelerator, folder, tell=tell, stopping=stopping)
     silver = ShownDocuments(

@@ -68,7 +68,7 @@ def learn_labels(
         StageError: If an update has fewer texts than there are processes.
     """
     course = LearningCourse(
-        model.train(),
+        model,
         corpus,
         shown,
         epochs=settings.epochs,

@@ -105,6 +105,8 @@ def train(
 ) -> None:
     """Train a model to the end of its course, going on from the newest checkpoint.
 
+    The model is put into training mode, dropout included, and comes back so.
+
     Args:
         folder: Survives a crash; holds `checkpoints/`, and for each rank `metrics.jsonl` and
             `tensorboard/`.
@@ -117,7 +119,7 @@ def train(
         PassingError: If memory runs out.
     """
     device = accelerator.device
-    model.to(device)
+    model.to(device).train()
     optimizer = make_optimizer(
         model,
         learning_rate=settings.learning_rate,

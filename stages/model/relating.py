@@ -125,7 +125,7 @@ def relate(
         epochs=settings.epochs,
     )
     train(
-        model.train(),
+        model,
         course,
         loop_settings(settings, course.steps),
         accelerator,

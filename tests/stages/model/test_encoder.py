@@ -16,6 +16,7 @@ from transformers import (
     RobertaForMaskedLM,
 )
 
+from stages.model import padded
 from stages.model.batch import Batch
 from stages.model.card import Card
 from stages.model.chance import Chance
@@ -76,8 +77,55 @@ def test_packed_gradients_are_those_of_padded_sequences() -> None:
         made = small(attention)
         made.encode(whole).pair_P2D().pow(2).mean().backward()
         gradients.append([p.grad for p in made.base.parameters() if p.grad is not None])
-    for padded, packed in zip(*gradients, strict=True):
-        torch.testing.assert_close(packed, padded, rtol=1e-3, atol=1e-6)
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.25])
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_attention_in_training_is_the_plain_form(kind: torch.dtype, dropout: float) -> None:
+    generator = torch.Generator().manual_seed(3)
+    given = [torch.randn(2, 4, 7, 8, generator=generator).to(kind) for _ in range(3)]
+    shown = torch.ones(2, 1, 7, 7, dtype=torch.bool)
+    shown[1, :, :, 5:] = False
+    found = []
+    for attend in (padded.attend, plainly):
+        query, key, value = (states.clone().requires_grad_() for states in given)
+        torch.manual_seed(11)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=kind is torch.bfloat16):
+            out, _ = attend(torch.nn.Module(), query, key, value, shown, dropout, 0.3)
+        (out.float() ** 2).sum().backward()
+        assert out.dtype == kind
+        found.append([out, query.grad, key.grad, value.grad])
+    close = {"rtol": 3e-2, "atol": 3e-2} if kind is torch.bfloat16 else {"rtol": 1e-4, "atol": 1e-5}
+    for ours, plain in zip(*found, strict=True):
+        torch.testing.assert_close(ours, plain, **close)
+
+
+def plainly(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    shown: torch.Tensor,
+    dropout: float,
+    scaling: float,
+) -> tuple[torch.Tensor, None]:
+    scores = (query.float() @ key.float().transpose(2, 3)) * scaling
+    weights = scores.masked_fill(~shown, float("-inf")).softmax(dim=-1)
+    dropped = torch.nn.functional.dropout(weights, dropout)
+    return (dropped @ value.float()).to(query.dtype).transpose(1, 2), None
+
+
+def test_an_encoder_in_training_attends_as_transformers_does() -> None:
+    whole, gradients = batch(), []
+    for name in (padded.NAME, "sdpa"):
+        made = small()
+        made.model.set_attn_implementation(name)
+        made.encode(whole).pair_P2D().pow(2).mean().backward()
+        gradients.append([p.grad for p in made.base.parameters() if p.grad is not None])
+    for ours, own in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, own, rtol=1e-4, atol=1e-7)
 
 
 def test_pairs_are_head_beside_tail() -> None:

@@ -74,6 +74,28 @@ def trained(folder: Path, **course: int) -> Toy:
     return model
 
 
+def test_a_model_is_trained_in_training_mode_however_it_came(tmp_path: Path) -> None:
+    modes = []
+
+    class Watched(Toy):
+        def forward(self, micro: tuple[Tensor, Tensor]) -> Output:
+            modes.append({module.training for module in self.modules()})
+            return super().forward(micro)
+
+    # Weights that transformers loads come in evaluation mode.
+    model = Watched().eval()
+    train(
+        model,
+        ToyCourse(model, steps=1),
+        SETTINGS,
+        begin(17),
+        tmp_path,
+        tell=lambda *_: None,
+        stopping=lambda: False,
+    )
+    assert modes == [{True}, {True}]
+
+
 def lines(folder: Path) -> list[dict[str, float]]:
     text = (folder / "rank-0" / "metrics.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
