@@ -232,7 +232,7 @@ def check(config: DenoiseConfig) -> None:
 
 DENOISE = Stage(
     "denoise",
-    version=1,
+    version=2,
     config=DenoiseConfig,
     reads=reads,
     writes=(WEIGHTS,),

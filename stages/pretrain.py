@@ -52,9 +52,6 @@ class PretrainConfig(StartConfig):
     weight_decay: float = Field(1e-5, ge=0.0, description="of matrices; not of biases and norms")
     bias_correction: bool = Field(False, description="Adam's; BERT's own optimiser has none")
     clip_norm: float = Field(1.0, gt=0.0, description="largest norm of the gradient")
-    trained_layers: int | None = Field(
-        None, ge=0, description="only the top ones are trained, and no embeddings; null for all"
-    )
     attention: Literal["padded", "packed"] = Field(
         "padded",
         description="padded sequences of like length, or packed ones without padding (CUDA, bf16; "
@@ -105,10 +102,8 @@ def pretrain(config: PretrainConfig, inputs: Inputs) -> Iterator[Rows]:
 
 
 def make_encoder(config: PretrainConfig, inputs: Inputs) -> Encoder:
-    """Return the encoder that training begins from, with the layers frozen that do not learn."""
+    """Return the encoder that training begins from."""
     encoder = start(config, inputs, attention=config.attention)
-    if config.trained_layers is not None:
-        encoder.freeze_below(config.trained_layers)
     if config.recompute:
         encoder.checkpoint()
     return encoder

@@ -34,6 +34,9 @@ class StartConfig(StageConfig):
     revision: str | None = Field(None, description="commit of the hub's repository")
     layers: int = Field(4, ge=1, description="of an encoder from scratch")
     width: int = Field(256, ge=64, multiple_of=64, description="of an encoder from scratch")
+    trained_layers: int | None = Field(
+        None, ge=0, description="only the top ones are trained, and no embeddings; null for all"
+    )
     seed: int = Field(13, ge=0, description="set by the recipe's own `seed`, or by a variant's")
 
     @property
@@ -51,7 +54,15 @@ class StartConfig(StageConfig):
 def start(
     config: StartConfig, inputs: Inputs, *, attention: Literal["padded", "packed"] = "padded"
 ) -> Encoder:
-    """Return the encoder that training begins from."""
+    """Return the encoder that training begins from, with the layers frozen that do not learn."""
+    encoder = loaded(config, inputs, attention)
+    if config.trained_layers is not None:
+        encoder.freeze_below(config.trained_layers)
+    return encoder
+
+
+def loaded(config: StartConfig, inputs: Inputs, attention: Literal["padded", "packed"]) -> Encoder:
+    """Return the encoder as its folder or its random weights make it."""
     from stages.model.baselines import KINDS, new_baseline
     from stages.model.encoder import load_encoder, new_encoder
     from stages.model.markers import load_tokenizer

@@ -33,7 +33,10 @@ class LearningOrder(StageConfig):
         "last epoch",
     )
     clamp: int | None = Field(
-        None, ge=1, description="epochs from here on count as never; null for none"
+        None,
+        ge=1,
+        description="epochs from here on count as never; unlearned = drop then keeps only what "
+        "was learnt before",
     )
 
     def trust(self, records: Records, dice: np.random.Generator) -> Floats:
@@ -44,8 +47,6 @@ class LearningOrder(StageConfig):
         """
         epochs = records.seen(self.by).epochs
         order = self.orders(records, dice)
-        if self.clamp is not None:
-            order = np.where(order >= self.clamp, epochs, order)
         return (epochs - order) / max(epochs, 1)
 
     def learned(self, records: Records, dice: np.random.Generator) -> Flags:
@@ -55,7 +56,8 @@ class LearningOrder(StageConfig):
     def orders(self, records: Records, dice: np.random.Generator) -> Ints:
         """Return the order of each label after up-sampling; the number of epochs for never."""
         seen = records.seen(self.by)
-        return upsampled(seen.order_N(), records.relation_N, seen.epochs, self, dice)
+        order = upsampled(seen.order_N(), records.relation_N, seen.epochs, self, dice)
+        return order if self.clamp is None else np.where(order >= self.clamp, seen.epochs, order)
 
 
 def upsampled(

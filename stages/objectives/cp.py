@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class CpConfig(ObjectiveConfig):
     """Contrastive pre-training on relations.
 
-    Paper: Peng et al., "Learning from Context or Names?" (EMNLP 2020), section 3, Eq. 2.
+    Paper: Peng et al., "Learning from Context or Names?" (EMNLP 2020), section 3, Eq. 2; with
+    weights Hogan et al., FineCL (NAACL 2022), Eq. 5.
     """
 
     name: Literal["cp"] = "cp"
@@ -43,6 +44,10 @@ class CpConfig(ObjectiveConfig):
     )
     representation: Literal["marker", "cls"] = Field(
         "marker", description="states of the two start markers, or of [CLS]"
+    )
+    weights: bool = Field(
+        False,
+        description="whether the weights that denoise gave count: FineCL's loss on sentences",
     )
     max_pieces: int = Field(64, ge=16, le=512, description="pieces of a sentence, all included")
     blank: BlankConfig = Field(BlankConfig(), description="blanks in place of heads and tails")
@@ -121,8 +126,22 @@ class Cp:
         others = {name: gather(values, counts) for name, values in own.items()}
         positive, negative = self._masks(own, others)
         similarity = similarities(texts, keys, self._config.similarity)
-        loss = info_nce(similarity, positive, negative, temperature=self._config.temperature)
+        weigh = self._config.weights
+        loss = info_nce(
+            similarity,
+            positive,
+            negative,
+            temperature=self._config.temperature,
+            anchor_weight_A=self._weights(own) if weigh else None,
+            key_weight=self._weights(others) if weigh else None,
+        )
         return {"cp": loss}
+
+    def _weights(self, known: Mapping[str, Tensor]) -> Tensor:
+        import torch
+
+        weights = self._labels.weight_R[known["rows"].cpu().numpy()]
+        return torch.as_tensor(weights, device=known["rows"].device)
 
     def _masks(
         self, own: Mapping[str, Tensor], others: Mapping[str, Tensor]

@@ -43,10 +43,12 @@ class LabelRows:
     Attributes:
         example_R: Sentence of each row.
         relation_R: Its relation.
+        weight_R: How much the label counts, above 0.
     """
 
     example_R: Ints
     relation_R: Ints
+    weight_R: Array
 
 
 class Sentences:
@@ -72,8 +74,9 @@ class Sentences:
         bounds = self.corpus.labels_of_pair
         first = bounds[self.examples.pair_N]
         counts = bounds[self.examples.pair_N + 1] - first
-        relations = self.corpus.label["relation"][ranges(first, counts)]
-        return LabelRows(owners(counts), relations)
+        labels = ranges(first, counts)
+        relation_R, weight_R = (self.corpus.label[name][labels] for name in ("relation", "weight"))
+        return LabelRows(owners(counts), relation_R, weight_R)
 
     def entities(self) -> tuple[Ints, Ints]:
         """Return numbers of the head and the tail of each sentence's pair, equal for equal items.

@@ -54,6 +54,11 @@ def test_trust_by_learning_order_falls_evenly_to_never() -> None:
     assert trust.tolist() == pytest.approx([2 / 3, 1, 0, 1 / 3])
     clamped = LearningOrder(upsample=0.0, clamp=2).trust(records, DICE(0))
     assert clamped.tolist() == pytest.approx([2 / 3, 1, 0, 0])
+    learned = [LearningOrder(upsample=0.0, clamp=n).learned(records, DICE(0)) for n in (2, 3)]
+    assert [found.tolist() for found in learned] == [
+        [True, True, False, False],
+        [True, True, False, True],
+    ]
 
 
 @given(st.integers(0, 200), st.sampled_from([0.0, 0.3, 0.5, 1.0]))

@@ -27,6 +27,7 @@ NONE = MlmConfig(weight=0.0)
 CONFIGS = [
     CpConfig(),
     CpConfig(mlm=NONE, positives="sampled", representation="cls", pool="micro"),
+    CpConfig(mlm=NONE, weights=True),
     MtbConfig(),
     MlmOnlyConfig(),
     EdConfig(),
@@ -160,6 +161,27 @@ class TestCp:
                 assert positive[a, k] == (same and one != two)
                 shared = bool(held[one] & held[two])
                 assert negative[a, k] == (not same and one != two and not shared)
+
+    @pytest.mark.parametrize("weights", [True, False])
+    def test_the_loss_is_a_plain_loop_over_anchors(self, weights: bool) -> None:
+        objective, own, (positive, negative) = self.masks(weights=weights)
+        dice = np.random.default_rng(5)
+        objective._labels.weight_R[:] = dice.uniform(1, 3, len(objective._labels.weight_R))
+        weight = objective._labels.weight_R[own.rows] if weights else np.ones(len(own.rows))
+        texts = torch.as_tensor(dice.normal(size=(len(own.rows), 8)), dtype=torch.float64)
+        loss = objective.pooled({"text": texts}, [objective.collate(own)])["cp"]
+        unit = texts / texts.norm(dim=1, keepdim=True)
+        heat = torch.exp(unit @ unit.T / 0.05)
+        total, anchors = 0.0, 0
+        for a in range(len(own.rows)):
+            partners = positive[a].nonzero().flatten().tolist()
+            against = negative[a].nonzero().flatten().tolist()
+            rest = sum(weight[c] * float(heat[a, c]) for c in against)
+            terms = [-np.log(float(heat[a, p]) / (float(heat[a, p]) + rest)) for p in partners]
+            total += float(weight[a]) * float(np.mean(terms)) if terms else 0.0
+            anchors += bool(terms)
+        assert loss.count == anchors > 0
+        assert float(loss.sum) == pytest.approx(total, rel=1e-5)
 
     def test_a_sampled_positive_is_the_partner(self) -> None:
         _, own, (positive, _) = self.masks(positives="sampled")
