@@ -25,6 +25,7 @@ from flows.export import export
 from flows.launch import launch
 from flows.options import RecipeName, Root, Sets, To, warehouse_at
 from flows.predict import predict
+from flows.released import import_checkpoint
 from flows.sample import sample
 from flows.table import table
 from flows.why import why
@@ -214,6 +215,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     card,
     sample,
     export,
+    import_checkpoint,
     predict,
     look.diff,
     keep.log,

@@ -12,6 +12,11 @@ from transformers import AutoModel, AutoTokenizer
 tokenizer, model = (kind.from_pretrained("PATH") for kind in (AutoTokenizer, AutoModel))
 states = model(**tokenizer("[E1] Ada [/E1] lives in [E2] York [/E2].", return_tensors="pt"))
 ```"""
+OWN = "made with relmill"
+MARKED = (
+    "Head and tail of a pair stand between `[E1]` `[/E1]` and `[E2]` `[/E2]`; the states of the"
+    " two start markers, side by side, stand for their relation."
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Card:
         fingerprints: Artifacts that it was made from, by table.
         scores: What was measured, by name; empty where nothing was.
         licences: Licences of the data.
+        made: Who made it.
+        pairs: What of its states stands for a pair.
     """
 
     name: str
@@ -35,6 +42,8 @@ class Card:
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
     licences: Sequence[str] = ()
+    made: str = OWN
+    pairs: str = MARKED
 
     def text(self, own: bool = True) -> str:
         """Return the card as Markdown, with the header that the hub reads.
@@ -48,9 +57,8 @@ class Card:
         parts = [
             "\n".join(head),
             f"# {self.name}",
-            f"An encoder for relation extraction, made with relmill. It started from {self.start}.",
-            "Head and tail of a pair stand between `[E1]` `[/E1]` and `[E2]` `[/E2]`; the states of"
-            f" the two start markers, side by side, stand for their relation.\n\n{use}",
+            f"An encoder for relation extraction, {self.made}. It started from {self.start}.",
+            f"{self.pairs}\n\n{use}",
             section("Data", [f"- {line}" for line in (*self.data, *self.licences)], "Not stated."),
             section("Evaluation", scored(self.scores), "It was not evaluated on any task."),
             section("Made from", [f"- {t}: `{f}`" for t, f in self.fingerprints.items()], "-"),

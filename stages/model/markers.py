@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -149,18 +150,26 @@ def backend_state(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     return state
 
 
-def add_markers(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+def add_markers(
+    tokenizer: PreTrainedTokenizerBase,
+    given: Mapping[str, str] | None = None,
+    kept: Collection[str] = (),
+) -> PreTrainedTokenizerBase:
     """Return a tokenizer that has every marker, each of them one piece in a text too.
 
     Unused pieces are renamed in their order; where they run out, rows are added at the end. A
     tokenizer that has the markers is returned as it is.
+
+    Args:
+        given: Unused pieces that were learnt as markers, each with the marker that it becomes.
+        kept: Unused pieces that keep their names.
     """
-    known = tokenizer.get_vocab()
-    missing = [name for name in NAMES if name not in known]
-    if not missing:
+    known, names = tokenizer.get_vocab(), dict(given or {})
+    missing = [name for name in NAMES if name not in known and name not in names.values()]
+    if not missing and not names:
         return tokenizer
-    unused = sorted((i, piece) for piece, i in known.items() if UNUSED.fullmatch(piece))
-    names = {piece: name for (_, piece), name in zip(unused, missing, strict=False)}
+    free = {piece for piece in known if UNUSED.fullmatch(piece)} - {*names, *kept}
+    names |= zip(sorted(free, key=known.__getitem__), missing, strict=False)
     if names:
         from tokenizers import Tokenizer
 

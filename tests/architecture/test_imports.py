@@ -26,7 +26,7 @@ DOORS = {
     "torch": ("stages.model", "stages.objectives"),
     "matplotlib": ("stages.reporting.plots",),
     "accelerate": ("stages.model.loop",),
-    "transformers": ("stages.model.encoder", "stages.model.markers"),
+    "transformers": ("stages.model.encoder", "stages.model.markers", "stages.model.released"),
     "tokenizers": ("stages.model",),
     "mwparserfromhell": ("stages.wiki",),
     "zstandard": ("stages.wiki",),
