@@ -25,14 +25,16 @@ from storage.fingerprint import canonical_json
 
 COUNTED_OF_STORAGE = {"storage.spans"}
 COUNTED = (ast.Import, ast.ImportFrom, ast.Constant)
+DATA = (".toml", ".sql")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_digest(module: str) -> str:
     """Return 16 hex digits for the code of a module and of all first-party modules it imports.
 
-    Comments, docstrings and layout do not count; data files that a module names (`x.toml` beside
-    it) do. Of `storage`, only `spans` counts: the rest decides where rows lie, not which.
+    Comments, docstrings and layout do not count; data files that a module names (`x.toml` or
+    `x.sql` beside it) do. Of `storage`, only `spans` counts: the rest decides where rows lie, not
+    which.
     """
     seen: dict[str, str] = {}
     waiting = [module]
@@ -57,7 +59,7 @@ def read_module(name: str) -> tuple[str, tuple[str, ...]]:
 def changed_since(moment: str) -> bool:
     """Whether a file that digests may count was changed after a moment (ISO 8601)."""
     then = datetime.fromisoformat(moment).timestamp()
-    files = (f for f in module_path("stages").parent.rglob("*") if f.suffix in (".py", ".toml"))
+    files = (f for f in module_path("stages").parent.rglob("*") if f.suffix in (".py", *DATA))
     return any(f.stat().st_mtime > then for f in [*files, module_path("storage.spans")])
 
 
@@ -118,12 +120,14 @@ def dumped(node: Any, met: list[ast.AST]) -> str:
 
 
 def data_files(nodes: Iterable[ast.AST], path: Path) -> Iterator[str]:
-    """Yield the values of the TOML files beside a module that nodes name in a string."""
+    """Yield the values of TOML files, and SQL, beside a module that nodes name in a string."""
     for node in nodes:
-        if isinstance(node, ast.Constant) and str(node.value).endswith(".toml"):
+        if isinstance(node, ast.Constant) and str(node.value).endswith(DATA):
             file = path.parent / str(node.value)
             if file.parent == path.parent and file.is_file():
-                yield canonical_json(tomllib.loads(file.read_text(encoding="utf-8")))
+                text = file.read_text(encoding="utf-8")
+                toml = file.suffix == ".toml"
+                yield canonical_json(tomllib.loads(text)) if toml else text
 
 
 def stage_digest(which: Stage) -> str:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import sqrt
-from pathlib import Path
 
-from pipeline.sampling import COLUMNS, Judged
+from stages.denoising.sheet import Judged, read_sheet, verdict
 from storage.errors import ConfigError
+
+__all__ = ["Precision", "Score", "Stratum", "read_sheet", "score", "weighted", "wilson"]
 
 Z95 = 1.959964
 """Standard normal quantile of a two-sided interval of 95 %."""
-
-RIGHT = frozenset({"1", "y", "yes", "true", "right", "correct"})
-WRONG = frozenset({"0", "n", "no", "false", "wrong", "incorrect"})
-OPEN = frozenset({"", "?"})
 
 
 @dataclass(frozen=True)
@@ -121,55 +116,3 @@ def score(lines: Iterable[Judged]) -> Score:
         total / sum(s.labels for s in strata),
         sum(len(found) for found in by_stratum.values()) - sum(s.judged for s in strata),
     )
-
-
-def verdict(line: Judged) -> bool | None:
-    """Return whether a label was judged to be right; None where it was not judged."""
-    word = line.judgement.strip().lower()
-    return None if word in OPEN else word in RIGHT
-
-
-def read_sheet(path: Path) -> list[Judged]:
-    """Read a sheet that a person judged, with commas, semicolons or tabs between its cells.
-
-    Raises:
-        ConfigError: If it is no such sheet, or holds a judgement that is none.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8", mend="Save it again as CSV UTF-8") from error
-    between = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=between)
-    missing = set(COLUMNS) - set(reader.fieldnames or ())
-    if missing:
-        raise ConfigError(
-            f"{path} has no column {', '.join(sorted(missing))}",
-            mend="Name a sheet that `relmill sample RECIPE` wrote, with all its columns",
-        )
-    return [judged(row, path, number) for number, row in enumerate(reader, 2)]
-
-
-def judged(row: Mapping[str, str | None], path: Path, number: int) -> Judged:
-    """Return one line of a sheet.
-
-    Raises:
-        ConfigError: If it is cut, its number is none, or its judgement is none.
-    """
-    values = {name: row[name] or "" for name in COLUMNS}
-    word = values["judgement"].strip().lower()
-    if word not in RIGHT | WRONG | OPEN:
-        raise ConfigError(
-            f"the judgement {values['judgement']!r} is none",
-            where=f"{path}, line {number}",
-            mend="Write yes or no, or leave it empty",
-        )
-    if not values["labels"].isdigit() or int(values["labels"]) == 0:
-        raise ConfigError(
-            f"labels is {values['labels']!r}",
-            where=f"{path}, line {number}",
-            mend="Give the column as `relmill sample RECIPE` wrote it",
-        )
-    return Judged(**{**values, "labels": int(values["labels"])})  # type: ignore[arg-type]

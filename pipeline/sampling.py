@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.labels import QUERIES, ask_labels
+from stages.denoising.sheet import COLUMNS, Judged
 from storage.aside import written_aside
 from storage.errors import ConfigError
 from storage.marking import marked
@@ -20,31 +21,6 @@ LEAST = 10
 """Labels that each stratum should get; strata too small for that are put together."""
 
 OTHERS = "(others)"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One line of a sheet.
-
-    Attributes:
-        stratum: What the corpus was cut by: a PID, a linking method, a distance; or "(others)".
-        labels: Labels of that stratum in the whole corpus.
-        judgement: Empty until a person says whether the text states the relation.
-    """
-
-    stratum: str
-    labels: int
-    tuple_id: str
-    pid: str
-    head: str
-    relation: str
-    tail: str
-    page: str
-    text: str
-    judgement: str = ""
-
-
-COLUMNS = tuple(field.name for field in fields(Judged))
 
 
 def draw(tables: Tables, by: By, n: int, seed: int) -> list[Judged]:

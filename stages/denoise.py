@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,15 +12,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from stages.base import Inputs, Read, Rows, Stage, StageConfig, select
+from stages.base import Inputs, Read, Rows, Stage, StageConfig, select, where_written
 from stages.denoising import Config, Ranking
 from stages.denoising.file import GivenWeights
 from stages.denoising.learning_order import LearningOrder
-from stages.denoising.records import NA, Flags, Floats, Pass, Records
+from stages.denoising.provenance import (
+    JUDGED,
+    Fitted,
+    Provenance,
+    columns_of,
+    query,
+    read_judged,
+    taught,
+)
+from stages.denoising.records import NA, Flags, Floats, Records, pass_of
 from stages.denoising.weighting import Weighting, weights
 from storage.errors import ConfigError, SourceError, StageError
 from storage.fingerprint import file_digest
-from storage.tables import LEARNING_ORDERS, TUPLES, WEIGHTS
+from storage.tables import (
+    DOCUMENTS,
+    ENTITIES,
+    LEARNING_ORDERS,
+    LINKS,
+    LITERAL_MENTIONS,
+    TUPLE_STATEMENTS,
+    TUPLES,
+    WEIGHTS,
+)
 from storage.warehouse import read_parquet
 
 NA_NAME = "NA"
@@ -45,6 +64,9 @@ STRANGERS = f"""
 SELECT g.tuple_id, g.pid FROM given g
 ANTI JOIN ({LABELS}) l ON l.tuple_id = g.tuple_id AND l.pid = g.pid ORDER BY ALL
 """
+LEARNT = "provenance.json"
+STATED = (TUPLE_STATEMENTS, LITERAL_MENTIONS)
+"""An annotated corpus has none of these."""
 TWICE = "SELECT tuple_id, pid FROM given GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1"
 
 
@@ -69,15 +91,19 @@ def denoise(config: DenoiseConfig, inputs: Inputs) -> Iterator[Rows]:
     """Yield the weight of every label, and of NA for every tuple without one.
 
     A label that the classifier was not shown is trusted as `unseen` says; NA that it was not shown
-    is trusted by one half. Both are counted.
+    is trusted by one half. Both are counted. Of provenance, what was learnt is kept as a file.
 
-    Drops: "not_a_label" (rows of a file of weights that name no label of the tuples).
+    Drops: "not_a_label" (rows of a file of weights, or of a judged sheet, that name no label of the
+    tuples).
 
     Raises:
         StageError: If no relation label is left.
+        SourceError: If a file of weights is wrong, or a sheet teaches nothing.
     """
     if isinstance(config.method, GivenWeights):
         found = given_weights(Path(config.method.path).expanduser(), inputs)
+    elif isinstance(config.method, Provenance):
+        found = judged_weights(config, config.method, inputs)
     else:
         found = ranked_weights(config, config.method, inputs)
     weight_N, is_na_N = np.asarray(found["weight"]), pc.equal(found["pid"], NA_NAME)
@@ -119,6 +145,43 @@ def ranked_weights(config: DenoiseConfig, method: Ranking, inputs: Inputs) -> pa
     return pa.table([labels["tuple_id"], labels["pid"], pa.array(weight_N)], schema=WEIGHTS.schema)
 
 
+def judged_weights(config: DenoiseConfig, method: Provenance, inputs: Inputs) -> pa.Table:
+    """Return weights by how labels came about, as a sheet of judged ones teaches.
+
+    NA is trusted by one half: no statement gave it, and no sheet asks about it.
+    """
+    absent = {t.name: t.schema.empty_table() for t in STATED if not inputs.has(t)}
+    model = learnt(method, inputs, absent)
+    given = {**absent, "judged": JUDGED.empty_table()}
+    labels = pa.concat_tables(
+        pa.table(
+            [batch["tuple_id"], batch["pid"], pa.array(model.trust(columns_of(batch)))],
+            ["tuple_id", "pid", "trust"],
+        )
+        for batch in inputs.sql(f"{query()} ORDER BY ALL", given)
+    )
+    relation_N = relation_numbers(labels)
+    trust_N = np.where(relation_N == NA, UNSEEN_NA, np.asarray(labels["trust"]))
+    learned_N = np.ones(len(labels), dtype=bool)
+    weight_N = weights(trust_N, relation_N, config.weighting, learned_N=learned_N)
+    return pa.table([labels["tuple_id"], labels["pid"], pa.array(weight_N)], schema=WEIGHTS.schema)
+
+
+def learnt(method: Provenance, inputs: Inputs, absent: Mapping[str, pa.Table]) -> Fitted:
+    """Return the model that a judged sheet teaches, and keep what it says as a file."""
+    path = Path(method.sheet).expanduser()
+    judged = read_judged(path)
+    asked = f"FROM ({query()}) WHERE is_right IS NOT NULL ORDER BY ALL"
+    batches = list(inputs.sql(asked, {**absent, "judged": judged}))
+    known = {(row["tuple_id"], row["pid"]) for b in batches for row in b.to_pylist()}
+    for row in judged.to_pylist():
+        if (row["tuple_id"], row["pid"]) not in known:
+            inputs.drop("not_a_label", f"{row['tuple_id']} {row['pid']}")
+    model, told = taught(batches, len(judged), path, method.penalty)
+    inputs.keep(LEARNT).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return model
+
+
 def sorted_labels(inputs: Inputs, query: str) -> pa.Table:
     """Return the answer to a query for labels in the order of the key.
 
@@ -136,32 +199,6 @@ def relation_numbers(labels: pa.Table) -> Any:
     names = sorted(set(pc.unique(labels["pid"]).to_pylist()) - {NA_NAME})
     place = pc.index_in(labels["pid"], value_set=pa.array([NA_NAME, *names], pa.string()))
     return np.asarray(place).astype(np.int64)
-
-
-def pass_of(labels: pa.Table, seen: str) -> Pass | None:
-    """Return what was seen in one way; None where nothing was.
-
-    In an epoch that left a label out it counts as wrong, with its own mean of the others.
-    """
-    columns = {
-        n: labels[f"{seen}_{n}"].combine_chunks() for n in ("correct", "loss", "probability")
-    }
-    if not len(labels) or columns["correct"].null_count:
-        return None
-    correct = columns["correct"].flatten().fill_null(False).to_numpy(zero_copy_only=False)
-    rows = len(labels)
-    return Pass(
-        correct.reshape(rows, -1),
-        filled(columns["loss"].flatten().to_numpy(zero_copy_only=False).reshape(rows, -1)),
-        filled(columns["probability"].flatten().to_numpy(zero_copy_only=False).reshape(rows, -1)),
-    )
-
-
-def filled(values_NK: Floats) -> Floats:
-    """Return values with the mean of the row in place of NaN."""
-    known = ~np.isnan(values_NK)
-    means = np.where(known, values_NK, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    return np.where(known, values_NK, means[:, None])
 
 
 def given_weights(path: Path, inputs: Inputs) -> pa.Table:
@@ -197,31 +234,43 @@ def given_weights(path: Path, inputs: Inputs) -> pa.Table:
 
 def reads(config: DenoiseConfig) -> tuple[Read, ...]:
     """Return what the stage reads: no learning order where the method asks for none."""
+    if isinstance(config.method, Provenance):
+        return (TUPLES, ENTITIES, LINKS, DOCUMENTS, *(where_written(table) for table in STATED))
     alone = config.method.name in ("uniform", "file")
     return (TUPLES,) if alone else (TUPLES, LEARNING_ORDERS)
 
 
+def given_file(config: DenoiseConfig) -> tuple[str, Path] | None:
+    """Return the field and the path of a file that the method reads."""
+    if isinstance(config.method, GivenWeights):
+        return "path", Path(config.method.path).expanduser()
+    if isinstance(config.method, Provenance):
+        return "sheet", Path(config.method.sheet).expanduser()
+    return None
+
+
 def facts(config: DenoiseConfig) -> dict[str, str]:
-    """Return the digest of a given file of weights."""
-    if not isinstance(config.method, GivenWeights):
+    """Return the digest of a given file, of weights or of judgements."""
+    given = given_file(config)
+    if given is None or not given[1].is_file():
         return {}
-    path = Path(config.method.path).expanduser()
-    return {"weights": file_digest(path)} if path.is_file() else {}
+    return {"weights" if given[0] == "path" else "sheet": file_digest(given[1])}
 
 
 def check(config: DenoiseConfig) -> None:
-    """Check that a given file is there, and that no weighting is asked of it.
+    """Check that a given file is there, and that no weighting is asked of given weights.
 
     Raises:
         ConfigError: If not.
     """
+    given = given_file(config)
+    if given and not given[1].is_file():
+        what = "a Parquet file" if given[0] == "path" else "a sheet of `relmill sample`, judged"
+        raise ConfigError(
+            f"there is no file {str(given[1])!r}", mend=f"Set denoise.method.{given[0]} to {what}"
+        )
     if not isinstance(config.method, GivenWeights):
         return
-    path = Path(config.method.path).expanduser()
-    if not path.is_file():
-        raise ConfigError(
-            f"there is no file {str(path)!r}", mend="Set denoise.method.path to a Parquet file"
-        )
     if config.weighting != Weighting():
         raise ConfigError(
             "denoise.weighting says how trust becomes a weight, and a file gives weights as they "

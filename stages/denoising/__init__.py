@@ -16,10 +16,11 @@ from stages.denoising.file import GivenWeights
 from stages.denoising.forgetting import Forgetting
 from stages.denoising.learning_order import LearningOrder
 from stages.denoising.mean_loss import MeanLoss
+from stages.denoising.provenance import Provenance
 from stages.denoising.uniform import Uniform
 
 Ranking: TypeAlias = Cartography | Confidence | Forgetting | LearningOrder | MeanLoss | Uniform
-Config: TypeAlias = Annotated[Ranking | GivenWeights, Field(discriminator="name")]
+Config: TypeAlias = Annotated[Ranking | Provenance | GivenWeights, Field(discriminator="name")]
 """The values of any method; `name` says of which. All but `file` rank labels by trust."""
 
 METHODS: dict[str, type[Ranking]] = {
@@ -30,4 +31,4 @@ METHODS: dict[str, type[Ranking]] = {
     "cartography": Cartography,
     "uniform": Uniform,
 }
-"""Every method that ranks labels, by name."""
+"""Every method that ranks labels by what a classifier showed of them, by name."""

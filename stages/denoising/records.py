@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from storage.errors import ConfigError
 
@@ -91,3 +92,29 @@ def by_rank(values_N: Floats) -> Floats:
     below = np.cumsum(count) - count
     ranks: Floats = (below + (count - 1) / 2)[place] / (len(values_N) - 1)
     return ranks
+
+
+def pass_of(labels: pa.Table, seen: str) -> Pass | None:
+    """Return what was seen in one way; None where nothing was.
+
+    In an epoch that left a label out it counts as wrong, with its own mean of the others.
+    """
+    columns = {
+        n: labels[f"{seen}_{n}"].combine_chunks() for n in ("correct", "loss", "probability")
+    }
+    if not len(labels) or columns["correct"].null_count:
+        return None
+    correct = columns["correct"].flatten().fill_null(False).to_numpy(zero_copy_only=False)
+    rows = len(labels)
+    return Pass(
+        correct.reshape(rows, -1),
+        filled(columns["loss"].flatten().to_numpy(zero_copy_only=False).reshape(rows, -1)),
+        filled(columns["probability"].flatten().to_numpy(zero_copy_only=False).reshape(rows, -1)),
+    )
+
+
+def filled(values_NK: Floats) -> Floats:
+    """Return values with the mean of the row in place of NaN."""
+    known = ~np.isnan(values_NK)
+    means = np.where(known, values_NK, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    return np.where(known, values_NK, means[:, None])

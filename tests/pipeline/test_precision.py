@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.precision import read_sheet, score, weighted, wilson
-from pipeline.sampling import COLUMNS, OTHERS, Judged, allotted, gathered, write_sheet
+from pipeline.sampling import OTHERS, allotted, gathered, write_sheet
+from stages.denoising.sheet import COLUMNS, Judged
 from storage.errors import ConfigError
 
 LINE = Judged("P17", 30, "1:0-9/0-1", "P17", "Ada", "country", "Ruritania", "Ada", "[Ada] of {it}")
