@@ -166,7 +166,7 @@ def run(
 
     request = runs.Request(recipe, sets or [], to, only, force or [])
     try:
-        runs.run(request, warehouse_at(root), workers or os.cpu_count() or 1, in_process)
+        runs.run(request, warehouse_at(root), workers, in_process)
     except KeyboardInterrupt:
         again = shlex.join(["relmill", *sys.argv[1:]])
         typer.echo(f"\nStopped. What was finished is kept; go on with: {again}", err=True)

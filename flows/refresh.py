@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextvars import ContextVar
 from pathlib import Path
 from threading import Event
@@ -11,13 +10,12 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.runtime import flow_run
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.progress import PrefectProgress, Progress, Several, artifact_key
 from flows.tasks import PrefectExecutor, pool, stopped
 from pipeline.config import load_recipe
+from pipeline.engines import open_pool, require_runner
 from pipeline.plan import RunPlan, make_plan, preflight
-from pipeline.pool import Pool
 from pipeline.run import Watcher, execute
 from pipeline.space import require_space
 from storage.reading import refresh_catalog
@@ -52,23 +50,23 @@ def refresh(
         to: Last stage that is wanted.
         only: The one stage that may run.
         force: Stages to make again although they are current.
-        workers: Processes that make shards; all cores by default.
+        workers: Processes that make shards; all cores by default, or all that a cluster has.
     """
     warehouse = Warehouse(Path(root))
     plan = make_plan(
         load_recipe(recipe, overrides or []), warehouse, to=to, only=only, force=force or []
     )
     preflight(plan.steps)
+    require_runner(plan.recipe.wide)
     require_space(plan, warehouse)
     create_table_artifact(plan_table(plan), key=f"plan-{artifact_key(plan.recipe.name)}")
     run_folder = Refs(warehouse).new_run(plan.recipe.name)
-    size = workers or os.cpu_count() or 1
-    with Pool(size, run_folder) as processes:
+    with open_pool(plan.recipe.wide, workers, run_folder) as processes:
         pool.set(processes)
         stopped.set(Event())
         watcher = Several((PrefectProgress(), *watchers.get()))
         try:
-            execute(plan, warehouse, run_folder, PrefectExecutor(size), watcher)
+            execute(plan, warehouse, run_folder, PrefectExecutor(processes.workers), watcher)
         except BaseException:
             stopped.get().set()
             raise
@@ -76,12 +74,11 @@ def refresh(
     return run_folder.name
 
 
-def run_refresh(watcher: Progress, workers: int, **parameters: Any) -> str:
-    """Run the flow from this process, with as many threads as there are worker processes."""
+def run_refresh(watcher: Progress, workers: int | None, **parameters: Any) -> str:
+    """Run the flow from this process."""
     token = watchers.set((watcher,))
     try:
-        threads: Any = ThreadPoolTaskRunner(max_workers=workers)
-        run_id: str = refresh.with_options(task_runner=threads)(workers=workers, **parameters)
+        run_id: str = refresh(workers=workers, **parameters)
         return run_id
     finally:
         watchers.reset(token)

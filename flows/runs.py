@@ -10,8 +10,8 @@ from rich.console import Console
 from flows.progress import Progress
 from flows.summary import summary
 from pipeline.config import load_recipe
+from pipeline.engines import open_pool, require_runner
 from pipeline.plan import RunPlan, make_plan, preflight
-from pipeline.pool import Pool
 from pipeline.run import execute
 from pipeline.space import require_space
 from storage.errors import PipelineError
@@ -36,7 +36,7 @@ class Request:
         return make_plan(recipe, warehouse, to=self.to, only=self.only, force=self.force)
 
 
-def run(request: Request, warehouse: Warehouse, workers: int, in_process: bool) -> None:
+def run(request: Request, warehouse: Warehouse, workers: int | None, in_process: bool) -> None:
     """Make what is stale and show what came of it; with nothing stale, say so at once.
 
     Raises:
@@ -45,6 +45,7 @@ def run(request: Request, warehouse: Warehouse, workers: int, in_process: bool) 
     console = Console(highlight=False, soft_wrap=True)
     plan = request.plan(warehouse)
     preflight(plan.steps)
+    require_runner(plan.recipe.wide)
     warehouse.require_writable()
     if not plan.stale:
         pin(plan, warehouse)
@@ -63,17 +64,17 @@ def run(request: Request, warehouse: Warehouse, workers: int, in_process: bool) 
 
 
 def in_this_process(
-    _request: Request, plan: RunPlan, warehouse: Warehouse, workers: int, console: Console
+    _request: Request, plan: RunPlan, warehouse: Warehouse, workers: int | None, console: Console
 ) -> str:
     """Carry a plan out without Prefect and return the id of the run."""
     folder = Refs(warehouse).new_run(plan.recipe.name)
-    with Progress(console) as progress, Pool(workers, folder) as pool:
+    with Progress(console) as progress, open_pool(plan.recipe.wide, workers, folder) as pool:
         execute(plan, warehouse, folder, pool, progress)
     return folder.name
 
 
 def through_prefect(
-    request: Request, _plan: RunPlan, warehouse: Warehouse, workers: int, console: Console
+    request: Request, _plan: RunPlan, warehouse: Warehouse, workers: int | None, console: Console
 ) -> str:
     """Run the flow `refresh`, which plans once more, and return the id of the run."""
     from flows.server import prefect_server

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from itertools import islice
 from pathlib import Path
+from queue import Queue
 from threading import Event
 from typing import Any
 
@@ -13,7 +15,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.concurrency.sync import concurrency
-from prefect.futures import as_completed
+from prefect.futures import PrefectFuture
 from prefect.runtime import deployment
 from prefect.states import Cancelled, Completed
 
@@ -96,11 +98,22 @@ class PrefectExecutor:
 
     def shards(self, run_folder: Path, spec: StepSpec) -> Iterator[PartRecord]:
         """Make the shards of `spec.todo` and yield the record of each as it is done."""
+        # Never more tasks at once than workers: each is a thread, and shows as running.
+        done: Queue[PrefectFuture[PartRecord]] = Queue()
+        waiting = iter(spec.todo)
+
+        def begin(count: int) -> None:
+            for shard in islice(waiting, count):
+                future = run_shard.submit(str(run_folder), spec.step, shard)
+                future.add_done_callback(done.put)
+
         with gpu() if spec.launch is not None else nullcontext():
-            futures = [run_shard.submit(str(run_folder), spec.step, n) for n in spec.todo]
             try:
-                for future in as_completed(futures):
-                    yield future.result()
+                begin(self.workers)
+                for _ in spec.todo:
+                    record = done.get().result()
+                    begin(1)
+                    yield record
             except BaseException:
                 stopped.get().set()
                 raise

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,14 @@ class RecipeWide(StageConfig):
     seed: int = Field(13, ge=0, description="seed of every random choice")
     shards: ShardCounts = Field(ShardCounts(), description="how tables are cut into parts")
     launch: Launch = Field(Launch(), description="how training is launched; a step may set its own")
+    runner: Literal["local", "dask", "ray"] = Field(
+        "local", description="where shards are made: in processes here, or on Dask or Ray"
+    )
+    cluster: str | None = Field(
+        None,
+        description="address of a running Dask or Ray, whose machines see the warehouse under the "
+        "same path; null begins one on this machine",
+    )
     keep_dumps: int | None = Field(
         None,
         ge=1,

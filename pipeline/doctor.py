@@ -14,7 +14,12 @@ from packaging.requirements import Requirement
 
 from storage.warehouse import Warehouse
 
-EXTRAS = {"train": "training", "server": "a Prefect server on PostgreSQL and Redis"}
+EXTRAS = {
+    "train": "training",
+    "server": "a Prefect server on PostgreSQL and Redis",
+    "dask": 'runner = "dask"',
+    "ray": 'runner = "ray"',
+}
 """What the extras of the package are for."""
 
 LOW_DISK = 20e9

@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TypeAlias
 
 from pipeline.launch import Crew, launch_shard
 from pipeline.run import StepSpec
@@ -23,12 +24,18 @@ from storage.aside import read_json
 from storage.errors import PassingError
 from storage.warehouse import Artifact, Warehouse
 
+Deaths: TypeAlias = tuple[type[BaseException], ...]
+"""What a future raises whose process died."""
+
 
 class Pool:
     """Processes that make shards; with one worker, this very process does.
 
     Use it as a context manager: on the way out its processes are gone, whatever they were doing.
     """
+
+    local = True
+    deaths: Deaths = (BrokenProcessPool,)
 
     def __init__(self, workers: int, run_folder: Path) -> None:
         self.workers = workers
@@ -78,12 +85,9 @@ class Pool:
         spec = load_spec(run_folder / "steps" / f"{step}.json")
         if spec.launch is not None:
             return self._launch(run_folder, spec, shard)
-        if self.workers == 1:
+        if self.local and self.workers == 1:
             return run_shard(run_folder, step, shard)
-        try:
-            return self._submit(run_folder, step, shard).result()
-        except BrokenProcessPool as error:
-            raise self._died(step, shard) from error
+        return self._record(self._submit(run_folder, step, shard), step, shard)
 
     def shards(self, run_folder: Path, spec: StepSpec) -> Iterator[PartRecord]:
         """Make the shards of `spec.todo` and yield the record of each as it is done."""
@@ -91,16 +95,13 @@ class Pool:
             for shard in spec.todo:
                 yield self._launch(run_folder, spec, shard)
             return
-        if self.workers == 1 or len(spec.todo) == 1:
+        if self.local and 1 in (self.workers, len(spec.todo)):
             for shard in spec.todo:
                 yield run_shard(run_folder, spec.step, shard)
             return
         futures = {self._submit(run_folder, spec.step, shard): shard for shard in spec.todo}
         for future in as_completed(futures):
-            try:
-                yield future.result()
-            except BrokenProcessPool as error:
-                raise self._died(spec.step, futures[future]) from error
+            yield self._record(future, spec.step, futures[future])
 
     def commit(self, job: Callable[[], Artifact], step: str) -> Artifact:
         """Run the commit of a step here."""
@@ -108,6 +109,12 @@ class Pool:
 
     def _launch(self, run_folder: Path, spec: StepSpec, shard: int) -> PartRecord:
         return launch_shard(run_folder, spec, shard, self._crews.append)
+
+    def _record(self, future: Future[PartRecord], step: str, shard: int) -> PartRecord:
+        try:
+            return future.result()
+        except self.deaths as error:
+            raise self._died(step, shard) from error
 
     def _submit(self, run_folder: Path, step: str, shard: int) -> Future[PartRecord]:
         with self._lock:

@@ -60,6 +60,7 @@ class StepSpec(msgspec.Struct):
     workers: int
     launch: dict[str, Any] | None = None
     carry: Carry | None = None
+    code: str = ""
 
 
 class Executor(Protocol):
@@ -240,6 +241,7 @@ def make_spec(step: Step, build: Build, begun: Artifact, workers: int) -> StepSp
         todo=todo,
         workers=workers,
         launch=step.node.launch.model_dump(mode="json") if step.node.launch else None,
+        code=stage_digest(each),
     )
 
 

@@ -7,6 +7,7 @@ neither the recipe nor the plan.
 from __future__ import annotations
 
 import logging
+import os
 import resource
 import sys
 import time
@@ -123,7 +124,7 @@ def make_inputs(
         downloads=warehouse.root / "downloads",
         doing=doing,
         memory=WHOLE_MEMORY if alone else SHARD_MEMORY,
-        threads=spec.workers if alone else 1,
+        threads=min(spec.workers, os.cpu_count() or 1) if alone else 1,
         rank=rank,
     )
 

@@ -156,6 +156,13 @@ class Artifact:
         """Return the folder of a shard's half-made files; it survives a crash until the commit."""
         return self.folder / "scratch" / f"{shard:05d}"
 
+    @contextmanager
+    def making(self, shard: int) -> Iterator[None]:
+        """Hold a shard that another machine may be making too; the kernel frees it of the dead."""
+        self.scratch(shard).mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(self.folder / "scratch" / f"{shard:05d}.lock"):
+            yield
+
     def manifest(self) -> Manifest:
         """Read the manifest.
 

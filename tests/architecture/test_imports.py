@@ -33,6 +33,8 @@ DOORS = {
     "duckdb": ("storage.catalog",),
     "pyarrow.parquet": ("storage.warehouse",),
     "filelock": ("storage.warehouse",),
+    "distributed": ("pipeline.engines",),
+    "ray": ("pipeline.engines",),
 }
 SHARED_BY_STAGES = {"stages.base", "stages.raw", "stages.start"}
 # Kits of things that a recipe names: each brings the config that is a value of its stage's.

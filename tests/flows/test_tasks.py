@@ -85,6 +85,33 @@ def test_every_shard_is_made_once_and_its_record_comes_back(make_shards: Make) -
     assert sorted(shard for shard, _ in pool.tries) == [0, 1, 2]
 
 
+def test_never_more_shards_are_begun_at_once_than_there_are_workers(server: Path) -> None:
+    from prefect import flow
+
+    from flows import tasks
+
+    class Counting(FakePool):
+        most, now = 0, 0
+
+        def make(self, run_folder: Path, stage: str, shard: int) -> PartRecord:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            made = super().make(run_folder, stage, shard)
+            self.now -= 1
+            return made
+
+    pool = Counting({}, seconds=0.5)
+
+    @flow(name="test window")
+    def whole() -> list[PartRecord]:
+        tasks.pool.set(pool)  # type: ignore[arg-type]
+        tasks.stopped.set(Event())
+        return list(tasks.PrefectExecutor(2).shards(Path("run"), spec()))
+
+    assert sorted(r.shard for r in whole()) == [0, 1, 2]
+    assert pool.most == 2
+
+
 def test_what_may_pass_is_tried_again_each_time_after_a_longer_wait(make_shards: Make) -> None:
     pool = FakePool({1: [PassingError("no space"), PassingError("no space")]})
     assert sorted(r.shard for r in make_shards(pool)) == [0, 1, 2]

@@ -19,6 +19,7 @@ from unittest.mock import patch
 import pyarrow as pa
 from pydantic import Field
 
+import pipeline.engines
 import pipeline.pool
 from pipeline.config import Recipe, RecipeWide
 from pipeline.dag import Node
@@ -77,6 +78,7 @@ class MarkConfig(StageConfig):
     longest: int = Field(20, ge=1, le=99, description="characters that a mark may have")
     fail_at: int | None = runtime(None)
     die_at: int | None = runtime(None)
+    died: str | None = runtime(None, description="file that a death leaves: it dies but once")
 
 
 class IndexConfig(StageConfig):
@@ -140,7 +142,9 @@ def mark(config: MarkConfig, inputs: Inputs) -> Iterator[Rows]:
     )
     if inputs.shard.index == config.fail_at:
         raise SourceError("the toy was told to fail")
-    if inputs.shard.index == config.die_at:
+    if inputs.shard.index == config.die_at and not (config.died and Path(config.died).exists()):
+        if config.died:
+            Path(config.died).touch()
         os._exit(9)
 
 
@@ -195,12 +199,14 @@ def installed(dag: Sequence[Stage] = DAG) -> Iterator[None]:
         patch("pipeline.draw.DAG", tuple(dag)),
         patch("pipeline.why.stage_digest", lambda stage: f"code of {stage.name}"),
         patch("pipeline.run.stage_digest", lambda stage: f"code of {stage.name}"),
+        patch("pipeline.engines.stage_digest", lambda stage: f"code of {stage.name}"),
         patch.dict(TABLES, tables),
     ):
         yield
 
 
 _begin_process = pipeline.pool.begin_process
+_make_shard = pipeline.engines.make_shard
 _for_good = ExitStack()
 
 
@@ -208,6 +214,12 @@ def begin_process_with_toy(run_folder: Path) -> None:
     """Set a worker process up that knows the toy pipeline in place of the real one."""
     _for_good.enter_context(installed(DAG))
     _begin_process(run_folder)
+
+
+def make_shard_of_toy(run_folder: Path, step: str, shard: int) -> Any:
+    """Make a shard in a process of a cluster that knows the toy pipeline."""
+    with installed(DAG):
+        return _make_shard(run_folder, step, shard)
 
 
 def changed(dag: Sequence[Stage], name: str, **values: Any) -> tuple[Stage, ...]:
