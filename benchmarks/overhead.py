@@ -6,9 +6,9 @@
 
 The articles of the made-up world are cut into 1,300 shards, so nearly all are empty, and what a
 shard takes is what every shard takes whatever its rows. For each executor two worker processes are
-begun and make 40 shards unmeasured; of the others wall time is measured, and CPU time of this process
-and all that descend from it, a Prefect server among them. prefect-dask and prefect-ray are measured
-where they are installed.
+begun and make 40 shards unmeasured. Of the others wall time is measured, and CPU time of this
+process and all that descend from it, a Prefect server among them. prefect-dask and prefect-ray are
+measured where they are installed.
 """
 
 from __future__ import annotations
