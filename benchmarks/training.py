@@ -2,6 +2,7 @@
 
     python -m benchmarks.training assembly CORPUS.json[.gz] [--documents N] [--rounds N]
     python -m benchmarks.training loop ENCODER CORPUS [--format F] [--length L] [--micro-tokens N]
+        [--as-usual]
 
 `assembly`: batches against a loop over entities, as loaders of this field are written.
 
@@ -22,12 +23,15 @@ Both are held against each other first: the same pieces, the same vectors of pai
 have the same encoder, the same texts in the same updates, the same optimiser, and no dropout, so
 that their losses must be equal, and are compared. Timed is CPU time of one thread: cutting and
 padding, forward and backward pass, the step; of each the best epoch of several, in turns. Texts
-are in word pieces before the clock starts.
+are in word pieces before the clock starts. `--as-usual` trains as one does: in bf16, and with the
+dropout that the encoder's config states, which each draws for itself; losses then have to agree
+within a tenth.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -93,6 +97,7 @@ def main() -> None:
     loop.add_argument("--batch", type=int, default=64, help="texts of an update")
     loop.add_argument("--micro-tokens", type=int, default=1024, help="ours: encoded at once")
     loop.add_argument("--rounds", type=int, default=3, help="epochs of each, in turns")
+    loop.add_argument("--as-usual", action="store_true", help="in bf16 and with dropout")
     loop.set_defaults(work=updates)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -110,6 +115,13 @@ def updates(arguments: argparse.Namespace) -> None:
     examples = first_pairs(arguments.format, arguments.corpus)[: arguments.texts]
     classes = label_ids([example.relation or "" for example in examples], ())
     models = [classifier(arguments.encoder, len(classes)) for _ in range(2)]
+    # The plain loop attends as transformers does by itself.
+    models[1].encoder.model.set_attn_implementation("sdpa")
+    if arguments.as_usual:
+        os.environ |= {"ACCELERATE_MIXED_PRECISION": "bf16", "ACCELERATE_USE_CPU": "true"}
+        for model in models:
+            model.train()
+    close = {"rtol": 0.1, "atol": 0.0} if arguments.as_usual else {"rtol": 1e-3, "atol": 1e-4}
     data = task_data(
         models[0].encoder,
         examples,
@@ -124,11 +136,11 @@ def updates(arguments: argparse.Namespace) -> None:
         ours = min(ours, spent)
         spent, their_losses = padded_epoch(models[1], data, arguments.batch, arguments.length)
         theirs = min(theirs, spent)
-        torch.testing.assert_close(our_losses, their_losses, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(our_losses, their_losses, **close)
     pieces = sum(int(data.batch(np.array([row])).pieces) for row in range(len(data)))
     print(
         f"{len(data)} texts of {pieces / len(data):.1f} pieces, {len(our_losses)} updates, "
-        f"losses equal; padded to {arguments.length}: {len(data) / theirs:.2f} texts/s, ours: "
+        f"losses alike; padded to {arguments.length}: {len(data) / theirs:.2f} texts/s, ours: "
         f"{len(data) / ours:.2f} texts/s, {theirs / ours:.2f}x"
     )
 
@@ -191,12 +203,13 @@ def padded_epoch(
             max_length=length,
             return_tensors="pt",
         )
-        states = encoder(**given).last_hidden_state
+        with torch.autocast("cpu", torch.bfloat16, enabled=model.training):
+            states = encoder(**given).last_hidden_state
         at = (given["input_ids"][None] == starts[:, :, None]).int().argmax(dim=-1)
         rows = torch.arange(len(chosen))
         pairs = torch.cat([states[rows, at[0]], states[rows, at[1]]], dim=1)
         loss = torch.nn.functional.cross_entropy(
-            model.head(pairs), torch.as_tensor(data.class_N[chosen])
+            model.head(pairs.float()), torch.as_tensor(data.class_N[chosen])
         )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

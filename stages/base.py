@@ -31,6 +31,8 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 """A share in [0, 1]."""
 
 Rows: TypeAlias = tuple[Table, pa.RecordBatch]
+HERE = "a local path"
+"""Stands in a fingerprint where a path would."""
 DAMAGE_CHECK_RECORDS = 10_000
 SAMPLES = 5
 
@@ -43,11 +45,16 @@ class StageConfig(BaseModel):
     def meaningful(self) -> dict[str, Any]:
         """Return what counts in a fingerprint: no `runtime` fields, no values that are defaults.
 
-        Nor does the name of a selected variant count: the content of its table does.
+        Nor does the name of a selected variant count: the content of its table does. Nor where a
+        local file or folder lies: its stage tells what is in it by its `facts`.
         """
         fields = type(self).model_fields.items()
         left_out = {name for name, f in fields if is_runtime(f) or selected(f)}
-        return self.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
+        found = self.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
+        for name, info in fields:
+            if name in found and is_located(info) and is_path(found[name]):
+                found[name] = HERE
+        return found
 
     @model_serializer(mode="wrap")
     def _with_kind(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -68,6 +75,25 @@ def is_runtime(info: Any) -> bool:
     """Whether a field was declared with `runtime`."""
     extra = info.json_schema_extra
     return isinstance(extra, dict) and bool(extra.get("runtime"))
+
+
+def located(default: Any, **constraints: Any) -> Any:
+    """Declare a field that names a local file or folder, or else what is known by its name.
+
+    A file or a folder may move: what counts is what the stage's `facts` say of its content.
+    """
+    return Field(default, json_schema_extra={"located": True}, **constraints)
+
+
+def is_path(value: str) -> bool:
+    """Whether a value is the path of a file or folder on this machine, not just a name."""
+    return "/" in value and Path(value).expanduser().exists()
+
+
+def is_located(info: Any) -> bool:
+    """Whether a field was declared with `located`."""
+    extra = info.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("located"))
 
 
 def select(table: Table, description: str) -> Any:

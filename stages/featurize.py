@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from stages.base import Inputs, Read, Rows, Stage, StageConfig
+from stages.base import Inputs, Read, Rows, Stage, StageConfig, located
 from storage.errors import ConfigError
 from storage.fingerprint import file_digest, fingerprint
 from storage.table import Table
@@ -44,7 +44,7 @@ DOCUMENTS_AT_ONCE = 500
 class FeaturizeConfig(StageConfig):
     """Which tokenizer cuts, and how much of a document is kept."""
 
-    tokenizer: str = Field(
+    tokenizer: str = located(
         SCRATCH,
         min_length=1,
         description="scratch: trained on this corpus; the folder of an encoder; or a hub id of "

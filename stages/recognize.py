@@ -10,9 +10,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
-from stages.base import Inputs, Read, Rows, Stage, StageConfig, by_page, runtime, span_of
+from stages.base import (
+    Inputs,
+    Read,
+    Rows,
+    Stage,
+    StageConfig,
+    by_page,
+    located,
+    runtime,
+    span_of,
+)
 from storage.errors import ConfigError
 from storage.fingerprint import file_digest, fingerprint
 from storage.spans import Span, merge_across, without_overlap
@@ -28,7 +36,7 @@ Mention = tuple[Span, str | None, str]
 class RecognizeConfig(StageConfig):
     """Which pipeline cuts sentences and finds mentions."""
 
-    model: str = Field(
+    model: str = located(
         "blank",
         min_length=1,
         description="spaCy pipeline: blank (hyperlinks and titles only), trained (learnt by "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from stages.base import Inputs, StageConfig
+from stages.base import Inputs, StageConfig, located
 from storage.errors import ConfigError
 from storage.fingerprint import file_digest, fingerprint
 from storage.tables import WORD_PIECES
@@ -24,7 +24,7 @@ UNTRAINED = (SCRATCH, "cnn", "bilstm")
 class StartConfig(StageConfig):
     """The encoder that training begins from."""
 
-    encoder: str = Field(
+    encoder: str = located(
         SCRATCH,
         min_length=1,
         description="what training begins from: scratch, cnn or bilstm (random weights), the "

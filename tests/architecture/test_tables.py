@@ -9,7 +9,7 @@ import pytest
 from pipeline.config import builtin_recipes, load_recipe
 from pipeline.dag import DAG, parents, stages_of
 from pipeline.plan import read_name
-from stages.base import Stage, table_of
+from stages.base import Stage, is_located, table_of
 from storage.table import Table
 from storage.tables import TABLES
 
@@ -78,6 +78,12 @@ def test_a_stage_says_what_it_drops_and_counts_from_1(stage: Stage) -> None:
     assert stage.version >= 1
     assert stage.run.__doc__
     assert stage.run.__module__ == f"stages.{stage.name}"
+
+
+@EACH_STAGE
+def test_a_stage_that_is_given_a_place_says_what_lies_there(stage: Stage) -> None:
+    fields = stage.config.model_fields.values()
+    assert stage.facts is not None or not any(is_located(field) for field in fields)
 
 
 def test_names_of_stages_are_their_own() -> None:

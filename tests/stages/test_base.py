@@ -14,8 +14,10 @@ from stages.base import (
     Inputs,
     InputTable,
     Pending,
+    StageConfig,
     by_page,
     is_whole,
+    located,
     require_sound,
     span_of,
     table_of,
@@ -181,3 +183,17 @@ def test_a_long_shard_reports_at_most_once_a_second(make: Make, tmp_path: Path) 
 def test_without_a_run_there_is_nobody_to_report_to(make: Make, tmp_path: Path) -> None:
     make().report("1 %")
     assert list(tmp_path.iterdir()) == []
+
+
+class WithModel(StageConfig):
+    model: str = located("small", description="a name, or a folder")
+
+
+def test_a_name_counts_and_the_place_of_a_folder_does_not(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    one, two = (WithModel(model=str(tmp_path / name)).meaningful() for name in ("one", "two"))
+    assert one == two != {}
+    assert WithModel(model=str(tmp_path / "three")).meaningful() not in (one, {})
+    assert WithModel(model="large").meaningful() == {"model": "large"}
+    assert WithModel().meaningful() == {}
