@@ -3,7 +3,7 @@
     python -m benchmarks.denoising [PART ...] --data FOLDER [--root WAREHOUSE] [--minutes N]
 
 A part is one of: suite, pretraining, trimming. What was made is not made again; after N minutes
-nothing is begun. benchmarks/denoising.md is written from what there is.
+nothing is begun. benchmarks/denoising.json and denoising.md are written from what there is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.articles import data_folder
 from benchmarks.cells import encoder_folder, made_cell, recipe_of, use_bf16
-from benchmarks.denoising_page import Pretraining, Trimmed, write_page
+from benchmarks.denoising_page import Pretraining, Trimmed, write_figures
 from pipeline.bench import observed, set_names, try_methods
 from pipeline.config import Recipe
 from stages.annotated import read
@@ -58,14 +58,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of data sets; else RELMILL_REAL_DATA")
     parser.add_argument("--root", type=Path, default=Path("warehouse/denoising"))
     parser.add_argument("--minutes", type=float, default=float("inf"))
-    parser.add_argument("--page", type=Path, default=HERE / "denoising.md")
+    parser.add_argument("--figures", type=Path, default=HERE / "denoising.json")
     arguments = parser.parse_args()
     use_bf16()
     data, root = (arguments.data or data_folder()).absolute(), arguments.root.absolute()
     until = time.monotonic() + 60 * arguments.minutes
     for part in arguments.parts or PARTS:
         PARTS[part](data, root, lambda: time.monotonic() > until)
-    write_page(arguments.page, root)
+    write_figures(arguments.figures, root)
 
 
 def suite(data: Path, root: Path, out: Out) -> None:

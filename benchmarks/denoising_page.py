@@ -1,6 +1,7 @@
 """The page of the evidence on denoising: from what the parts left to benchmarks/denoising.md.
 
-No figure on it is written by hand; what was not run says so.
+The figures go to a JSON file beside the page, from which the page and docs/claims.md are written:
+no figure on them is written by hand. What was not run says so.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from benchmarks.evidence_page import KINDS, SEEDS, differences, grid, told
 from pipeline.bench import Subset, correlation, set_names
+from storage.aside import write_json
 
 HEAD = """# Evidence on denoising
 
@@ -72,13 +74,34 @@ class Trimmed:
     tested: int
 
 
-def write_page(path: Path, root: Path) -> None:
-    """Write the page of what there is in a warehouse."""
-    parts = [HEAD, *judged(root), *pretrained(root), *trimmings(root)]
-    path.write_text("\n\n".join(part.strip() for part in parts) + "\n", encoding="utf-8")
+Figures = dict[str, dict[int, Any]]
+"""What was found, by its name and by seed."""
 
 
-def judged(root: Path) -> list[str]:
+def write_figures(path: Path, root: Path) -> None:
+    """Write the figures of what there is in a warehouse, and the page of them beside."""
+    found = {
+        **{f"suite {name}": by_seed(root / "suite", name) for name in set_names()},
+        **{name: by_seed(root, name) for name in ("pretraining", "trimming")},
+    }
+    write_json(path, found)
+    path.with_suffix(".md").write_text(page(path), encoding="utf-8")
+
+
+def read_figures(path: Path) -> Figures:
+    """Return what was written of the runs."""
+    figures = json.loads(path.read_text(encoding="utf-8"))
+    return {name: {int(s): one for s, one in own.items()} for name, own in figures.items()}
+
+
+def page(path: Path) -> str:
+    """Return the page of a file of figures."""
+    found = read_figures(path)
+    parts = [HEAD, *judged(found), *pretrained(found), *trimmings(found)]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def judged(figures: Figures) -> list[str]:
     """Return the sections on sets of judged labels."""
     found = ["## How well methods tell right labels from wrong ones"]
     found += [
@@ -86,7 +109,7 @@ def judged(root: Path) -> list[str]:
         "bar the same among labels of one relation."
     ]
     for name in set_names():
-        trials = by_seed(root / "suite", name)
+        trials = figures.get(f"suite {name}", {})
         if not trials:
             found.append(f"### {name}\n\nnot run")
             continue
@@ -155,9 +178,9 @@ def rank(trial: Mapping[str, Any], by: str) -> float:
     return correlation([Subset(**subset) for subset in trial["subsets"]], by)
 
 
-def pretrained(root: Path) -> list[str]:
+def pretrained(figures: Figures) -> list[str]:
     """Return the section on pre-training under noise."""
-    found = by_seed(root, "pretraining")
+    found = figures["pretraining"]
     head = "## Pre-training on labels half of which are wrong"
     if not found:
         return [head, "not run"]
@@ -199,11 +222,9 @@ def pretrained(root: Path) -> list[str]:
     ]
 
 
-def trimmings(root: Path) -> list[str]:
+def trimmings(figures: Figures) -> list[str]:
     """Return the section on training on trimmed sets."""
-    found = {
-        seed: {row["kept"]: row for row in rows} for seed, rows in by_seed(root, "trimming").items()
-    }
+    found = {seed: {row["kept"]: row for row in rows} for seed, rows in figures["trimming"].items()}
     head = "## Training on what was learnt early"
     if not found:
         return [head, "not run"]

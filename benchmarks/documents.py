@@ -2,8 +2,8 @@
 
     python -m benchmarks.documents --data FOLDER [--root WAREHOUSE] [--minutes N]
 
-What was made is not made again; after N minutes nothing is begun. benchmarks/documents.md is
-written from what there is.
+What was made is not made again; after N minutes nothing is begun. benchmarks/documents.json and
+documents.md are written from what there is.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of data sets; else RELMILL_REAL_DATA")
     parser.add_argument("--root", type=Path, default=Path("warehouse/documents"))
     parser.add_argument("--minutes", type=float, default=float("inf"))
-    parser.add_argument("--page", type=Path, default=HERE / "documents.md")
+    parser.add_argument("--figures", type=Path, default=HERE / "documents.json")
     arguments = parser.parse_args()
     use_bf16()
     data, root = (arguments.data or data_folder()).absolute(), arguments.root.absolute()
@@ -67,7 +67,13 @@ def main() -> None:
         for seed in SEEDS:
             if time.monotonic() < until:
                 made_cell(recipes[seed][labels], warehouse, f"evaluate.{name}")
-    write_page(arguments.page, recipes, warehouse)
+    found = {
+        f"{labels} {name}": scores(recipes, warehouse, labels, name)
+        for labels, names in (("clean", CLEAN), ("noisy", NOISY))
+        for name in names
+    }
+    write_json(arguments.figures, found)
+    arguments.figures.with_suffix(".md").write_text(page(arguments.figures), encoding="utf-8")
 
 
 def recipes_of(data: Path, root: Path, seed: int) -> dict[str, Recipe]:
@@ -140,28 +146,31 @@ def types(document: Item, label: Item) -> tuple[str, str]:
     return head, tail
 
 
-def write_page(path: Path, recipes: dict[int, dict[str, Recipe]], warehouse: Warehouse) -> None:
-    """Write the page of what there is."""
-    found = {
-        (labels, name): scores(recipes, warehouse, labels, name)
-        for labels, names in (("clean", CLEAN), ("noisy", NOISY))
-        for name in names
-    }
-    none, erica = found["clean", "none"], found["noisy", "erica"]
-    rows = [
-        (
-            f"`{name.removeprefix('noise-')}`",
-            {"clean": "true", "noisy": "half of them wrong"}[labels] if name != "none" else "",
-            told(values),
-            told(differences(values, none), sign=True) if name != "none" else "",
-            told(differences(values, erica), sign=True)
-            if labels == "noisy" and name != "erica"
-            else "",
+def read_figures(path: Path) -> dict[str, dict[int, float]]:
+    """Return F1 in percent by labels and way, and by seed."""
+    figures = json.loads(path.read_text(encoding="utf-8"))
+    return {name: {int(s): value for s, value in own.items()} for name, own in figures.items()}
+
+
+def page(path: Path) -> str:
+    """Return the page of a file of figures."""
+    found = read_figures(path)
+    none, erica = found["clean none"], found["noisy erica"]
+    rows = []
+    for way, values in found.items():
+        labels, name = way.split()
+        other = labels == "noisy" and name != "erica"
+        rows.append(
+            (
+                f"`{name.removeprefix('noise-')}`",
+                {"clean": "true", "noisy": "half of them wrong"}[labels] if name != "none" else "",
+                told(values),
+                told(differences(values, none), sign=True) if name != "none" else "",
+                told(differences(values, erica), sign=True) if other else "",
+            )
         )
-        for (labels, name), values in found.items()
-    ]
     columns = ("pre-trained with", "labels", "F1", "over `none`", "over `erica` on the same labels")
-    path.write_text(f"{HEAD}\n{grid(columns, rows)}\n", encoding="utf-8")
+    return f"{HEAD}\n{grid(columns, rows)}\n"
 
 
 def scores(

@@ -4,7 +4,8 @@
 
 It puts the paths into benchmarks/evidence.toml, asserts that training and FewRel share no relation
 and no sentence, runs the cells in the protocol's order, and writes what came of them to
-benchmarks/evidence.md. A cell that was run is not run again; after N minutes none is begun.
+benchmarks/evidence.json and evidence.md. A cell that was run is not run again; after N minutes
+none is begun.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.articles import data_folder
 from benchmarks.cells import costs, encoder_folder, made_cell, recipe_of, use_bf16
-from benchmarks.evidence_page import write_page
+from benchmarks.evidence_page import write_figures
 from pipeline.config import Recipe
 from stages.holding.shingles import letters
 from storage.reading import Tables
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of data sets; else RELMILL_REAL_DATA")
     parser.add_argument("--root", type=Path, default=Path("warehouse/evidence"))
     parser.add_argument("--minutes", type=float, default=float("inf"))
-    parser.add_argument("--page", type=Path, default=HERE / "evidence.md")
+    parser.add_argument("--figures", type=Path, default=HERE / "evidence.json")
     arguments = parser.parse_args()
     use_bf16()
     data = arguments.data or data_folder()
@@ -64,7 +65,7 @@ def main() -> None:
         if time.monotonic() > until:
             break
         made_cell(recipe, warehouse, f"evaluate.{name}")
-    write_page(arguments.page, recipe, warehouse, overlap, costs(warehouse))
+    write_figures(arguments.figures, recipe, warehouse, overlap, costs(warehouse))
 
 
 def recipe_in(root: Path, data: Path) -> Recipe:

@@ -1,10 +1,12 @@
 """The page of the evidence: from the tables of the runs to benchmarks/evidence.md.
 
-No figure on it is written by hand; a cell of the protocol that has no scores is "not run".
+The figures go to a JSON file beside the page, from which the page and docs/claims.md are written:
+no figure on them is written by hand. A cell of the protocol that has no scores is "not run".
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +15,12 @@ from typing import Any
 
 from pipeline.config import Recipe
 from pipeline.plan import make_plan
+from storage.aside import write_json
 from storage.reading import Tables
 from storage.warehouse import Warehouse
 
 SEEDS = (0, 1, 2)
+TOLD = ("accuracy", "micro_f1", "official_f1")
 KINDS = ("5-way 1-shot", "5-way 5-shot", "10-way 1-shot", "10-way 5-shot")
 ENCODERS = ("none", "cp", "cp-all", "mtb")
 LEAST_GAIN = 15.0
@@ -37,10 +41,12 @@ class Found:
     Attributes:
         metrics: Rows of `metrics`.
         costs: CPU seconds by step.
+        overlap: What training and FewRel share.
     """
 
     metrics: Sequence[Mapping[str, Any]]
     costs: Mapping[str, float]
+    overlap: str = ""
 
     def rows(self, metric: str, **wanted: Any) -> dict[int, Mapping[str, Any]]:
         """Return the rows of a metric that have some values, by seed."""
@@ -55,19 +61,32 @@ class Found:
         return {seed: 100 * row["value"] for seed, row in self.rows(metric, **wanted).items()}
 
 
-def write_page(
+def write_figures(
     path: Path, recipe: Recipe, warehouse: Warehouse, overlap: str, costs: Mapping[str, float]
 ) -> None:
-    """Write the page of what there is."""
+    """Write the figures of what there is, and the page of them beside."""
     steps = make_plan(recipe, warehouse).steps
     made = {step.name: step.artifact for step in steps if step.artifact is not None}
     tables = Tables(made, recipe.name)
     metrics = tables.arrow("metrics").to_pylist() if "metrics" in tables.stages else []
-    spent = {name: costs[a.name] for name, a in made.items() if a.name in costs}
-    found = Found(metrics, spent)
-    parts = [HEAD, overlap, few_shot(found), semeval(found), baselines(found), each_run(found)]
-    parts += [cost(found)]
-    path.write_text("\n\n".join(part.strip() for part in parts) + "\n", encoding="utf-8")
+    kept = [row for row in metrics if row["metric"] in TOLD]
+    spent = {name: round(costs[a.name], 1) for name, a in made.items() if a.name in costs}
+    write_json(path, {"overlap": overlap, "metrics": kept, "costs": spent})
+    path.with_suffix(".md").write_text(page(path), encoding="utf-8")
+
+
+def read_figures(path: Path) -> Found:
+    """Return what was written of the runs."""
+    figures = json.loads(path.read_text(encoding="utf-8"))
+    return Found(figures["metrics"], figures["costs"], figures["overlap"])
+
+
+def page(path: Path) -> str:
+    """Return the page of a file of figures."""
+    found = read_figures(path)
+    parts = [HEAD, found.overlap, few_shot(found), semeval(found), baselines(found)]
+    parts += [each_run(found), cost(found)]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def few_shot(found: Found) -> str:
