@@ -44,6 +44,12 @@ class LearnOrderConfig(StartConfig):
         "docred",
         description="gold: benchmark of fetch_benchmarks whose training split is learnt from",
     )
+    confidence: Literal["label", "max"] = Field(
+        "label",
+        description="gold: which probability of the classifier is recorded: that of the distant "
+        "label, or the highest of any relation and NA, as WCL may be read too; labels of relations "
+        "that the gold documents do not have are counted, and have none",
+    )
     epochs: int = Field(15, ge=1, description="passes over all labels: FineCL's k")
     epoch_based: bool = Field(
         False, description="look at all labels anew after each epoch, too: 1.4 times the time"
@@ -298,6 +304,12 @@ def check(config: LearnOrderConfig) -> None:
         raise ConfigError(
             'learn_order.train_on = "gold" looks at documents, and learn_order.unit is sentence',
             mend='Set learn_order.unit = "document"',
+        )
+    if config.train_on == "silver" and config.confidence != "label":
+        raise ConfigError(
+            f"learn_order.confidence is {config.confidence!r}, and the classifier learns the "
+            "distant labels themselves",
+            mend='Leave it out, or set learn_order.train_on = "gold"',
         )
 
 

@@ -73,7 +73,8 @@ def judge(
     class_R = np.array([number.get(name, -1) for name in corpus.relations])
     seen = Seen.nothing(len(corpus.label["relation"]), 1)
     if not rank():
-        look(model, corpus, silver, class_R, seen, settings.micro_tokens, accelerator)
+        highest = values["confidence"] == "max"
+        look(model, corpus, silver, class_R, seen, settings.micro_tokens, accelerator, highest)
     unknown = int((class_R[corpus.label["relation"]] < 0).sum())
     return seen, unknown, silver.lost
 
@@ -87,11 +88,14 @@ def look(
     seen: Seen,
     micro_tokens: int,
     accelerator: Any,
+    highest: bool,
 ) -> None:
-    """Enter the probability of each label among all classes of the model.
+    """Enter a probability for each label whose relation is a class of the model.
 
     Args:
         class_R: Class of each relation of the corpus, -1 for none.
+        highest: Whether it is that of the pair's likeliest class, and not that of the label. The
+            loss is the label's either way.
     """
     model.eval()
     pairs_P = shown.epoch(0)
@@ -109,7 +113,8 @@ def look(
         label_L, row_L, class_L = label_L[known], row_L[known], class_L[known]
         rows = np.empty(len(label_L), dtype=ROW)
         rows["label"] = label_L
-        rows["probability"] = probability_PC[row_L, class_L]
-        rows["loss"] = -np.log(np.maximum(probability_PC[row_L, class_L], 1e-300))
+        own_L = probability_PC[row_L, class_L]
+        rows["probability"] = probability_PC.max(axis=1)[row_L] if highest else own_L
+        rows["loss"] = -np.log(np.maximum(own_L, 1e-300))
         rows["correct"] = probability_PC.argmax(axis=1)[row_L] == class_L
         seen.put(0, rows)

@@ -104,3 +104,9 @@ def test_nothing_to_learn_is_told(run_stage: RunStage, given: dict[Any, InputTab
         run_stage(LEARN_ORDER, LearnOrderConfig(**SMALL), unlabelled(given))
     with pytest.raises(ConfigError, match="no revision"):
         check(LearnOrderConfig(encoder="a/b"))
+
+
+def test_the_highest_probability_is_no_confidence_in_labels_that_are_learnt() -> None:
+    check(LearnOrderConfig(train_on="gold", confidence="max"))
+    with pytest.raises(ConfigError, match=r"learn_order\.confidence is 'max'"):
+        check(LearnOrderConfig(confidence="max"))

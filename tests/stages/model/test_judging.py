@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from stages.annotated.document import Document, Entity, Mention, Relation
 from stages.model.document_data import document_data
@@ -24,7 +25,10 @@ def document(number: int, *relations: Relation) -> Document:
     return Document(str(number), "", TEXT, text, (), entities, relations, na=None)
 
 
-def test_each_label_with_a_gold_relation_gets_its_probability(tmp_path: Path) -> None:
+@pytest.mark.parametrize("confidence", ["label", "max"])
+def test_each_label_with_a_gold_relation_gets_its_probability(
+    confidence: str, tmp_path: Path
+) -> None:
     encoder = new_encoder(made.tokenizer(), layers=1, width=64, heads=1, seed=0)
     gold = [document(i, Relation(0, 1, "met"), Relation(1, 2, "in")) for i in range(4)]
     one = document(9, Relation(0, 1, "met"), Relation(0, 1, "knows"), Relation(2, 0, "in"))
@@ -40,6 +44,7 @@ def test_each_label_with_a_gold_relation_gets_its_probability(tmp_path: Path) ->
         "loss": "bce",
         "na_ratio": None,
         "learning_rate": 3e-3,
+        "confidence": confidence,
     }
     seen, unknown, lost = judge(
         encoder,
@@ -56,6 +61,14 @@ def test_each_label_with_a_gold_relation_gets_its_probability(tmp_path: Path) ->
     assert (seen.shown_NK[:, 0] == (relation != 2)).all()
     shown = seen.shown_NK[:, 0]
     probability, loss = seen.probability_NK[shown, 0], seen.loss_NK[shown, 0]
+    right = seen.correct_NK[shown, 0]
+    if confidence == "max":
+        # A label that is the answer has the probability of the answer; any other has a lower one.
+        np.testing.assert_allclose(np.exp(-loss)[right], probability[right], rtol=1e-4)
+        assert (np.exp(-loss)[~right] < probability[~right]).all()
+        assert right.any()
+        assert not right.all()
+        return
     np.testing.assert_allclose(np.exp(-loss), probability, rtol=1e-4)
     # What stands in the gold documents is believed, and what does not is not.
     believed = {int(r): float(p) for r, p in zip(relation[shown], probability, strict=True) if r}
