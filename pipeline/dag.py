@@ -129,8 +129,13 @@ def writers(table: Table, nodes: Iterable[Node]) -> list[Node]:
 
 def unwritten(child: Node, nodes: Sequence[Node]) -> list[str]:
     """Return the tables that a node cannot do without and none of `nodes` writes."""
-    tables = (table_of(read) for read in child.reads if not isinstance(read, WhereWritten))
+    tables = (table_of(read) for read in child.reads if not may_lack(read))
     return [table.name for table in tables if not writers(table, nodes)]
+
+
+def may_lack(read: Read) -> bool:
+    """Whether a stage does without a table where nothing writes it."""
+    return isinstance(read, WhereWritten) or (isinstance(read, Every) and read.if_written)
 
 
 def sources(child: Node, nodes: Sequence[Node]) -> list[tuple[Read, Node]]:
@@ -144,7 +149,7 @@ def sources(child: Node, nodes: Sequence[Node]) -> list[tuple[Read, Node]]:
     found: list[tuple[Read, Node]] = []
     for read in child.reads:
         written = writers(table_of(read), nodes)
-        if isinstance(read, WhereWritten) and not written:
+        if may_lack(read) and not written:
             continue
         chosen = written if isinstance(read, Every) else [choice(child, table_of(read), written)]
         found += [(read, node) for node in chosen]

@@ -28,8 +28,7 @@ from storage.aside import read_json
 from storage.errors import PassingError, PipelineError, SchemaError, StageError
 from storage.fingerprint import file_digest
 from storage.runs import SortedRows
-from storage.tables import TABLES
-from storage.warehouse import Artifact, Warehouse, below_each_other, read_part
+from storage.warehouse import Artifact, Warehouse
 
 WHOLE_MEMORY = "6GB"
 SHARD_MEMORY = "1GB"
@@ -222,11 +221,10 @@ def whole_input(folder: Path, table: str, source: str | None) -> InputTable:
 
 
 def every_input(folders: Mapping[str, Path], table: str) -> InputTable:
-    """Return all variants of an input, one below the other, with a column that names each."""
+    """Return all variants of an input; its files are named after them, too."""
     inputs = {name: whole_input(folder, table, None) for name, folder in folders.items()}
-    rows = {name: [read_part(p, TABLES[table]) for p in i.paths] for name, i in inputs.items()}
     files = {f"{name}/{f}": path for name, i in inputs.items() for f, path in i.files.items()}
-    return InputTable(rows=below_each_other(TABLES[table], rows), files=files)
+    return InputTable(variants={name: i.paths for name, i in inputs.items()}, files=files)
 
 
 def input_of(artifact: Artifact, table: str, records: Sequence[PartRecord]) -> InputTable:

@@ -25,7 +25,7 @@ from storage.errors import PlanError, SourceError, StageError
 from storage.spans import Span
 from storage.status import Status, status_path, write_status
 from storage.table import Axis, Selection, Table
-from storage.warehouse import read_part
+from storage.warehouse import below_each_other, read_part
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 """A share in [0, 1]."""
@@ -149,11 +149,16 @@ class Every:
     """A table of which all variants are read, one below the other."""
 
     table: Table
+    if_written: bool = False
 
 
-def every(table: Table) -> Every:
-    """Say that the stage reads `table` of all variants: its rows begin with a column `variant`."""
-    return Every(table)
+def every(table: Table, *, if_written: bool = False) -> Every:
+    """Say that the stage reads `table` of all variants: its rows begin with a column `variant`.
+
+    Args:
+        if_written: Whether it does without the table where nothing writes it.
+    """
+    return Every(table, if_written)
 
 
 @dataclass(frozen=True)
@@ -249,11 +254,22 @@ def span_of(row: Mapping[str, int]) -> Span:
 
 @dataclass(frozen=True)
 class InputTable:
-    """A table as a run function gets it: Parquet parts, or rows in memory, and files beside."""
+    """A table as a run function gets it: Parquet parts, or rows in memory, and files beside.
+
+    Attributes:
+        variants: Parquet parts by variant, of a table of which all variants are read.
+    """
 
     paths: Sequence[Path] = ()
     rows: pa.Table | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
+    variants: Mapping[str, Sequence[Path]] | None = None
+
+    def held(self) -> pa.Table | catalog.Paths:
+        """Return the rows, or where they lie."""
+        if self.rows is not None:
+            return self.rows
+        return self.paths if self.variants is None else self.variants
 
 
 @dataclass(frozen=True)
@@ -330,6 +346,9 @@ class Inputs:
         found = self._input(table)
         if found.rows is not None:
             return found.rows
+        if found.variants is not None:
+            below = {v: [read_part(p, table) for p in ps] for v, ps in found.variants.items()}
+            return below_each_other(table, below)
         parts = [read_part(path, table) for path in found.paths]
         return pa.concat_tables(parts) if parts else table.schema.empty_table()
 
@@ -351,10 +370,7 @@ class Inputs:
             given: Further tables that the query names, with rows that the stage made itself.
             memory: A lower cap than the worker's own, "256MB" say.
         """
-        views = {
-            name: table.rows if table.rows is not None else table.paths
-            for name, table in self._tables.items()
-        } | dict(given or {})
+        views = {name: table.held() for name, table in self._tables.items()} | dict(given or {})
         with catalog.session(
             views, memory=memory or self._memory, threads=self._threads, scratch=self.scratch
         ) as connection:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from stages.base import Inputs, Rows, Stage, StageConfig, every
-from storage.tables import CELL_KEY, CURVES, LEADERBOARD, METRICS, PREDICTIONS
+from storage.tables import (
+    CELL_KEY,
+    CURVES,
+    LEADERBOARD,
+    LEARNING_ORDERS,
+    METRICS,
+    PREDICTIONS,
+)
 
 if TYPE_CHECKING:
     from stages.reporting.agreement import Answer
@@ -19,6 +26,22 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 SAME = (*(name for name in CELL_KEY if name != "seed"), "split", "metric", "headline")
 PAGE, MARKDOWN = "report.html", "leaderboard.md"
+FIRST = """
+SELECT variant, tuple_id, pid, '{by}' AS "by", len({by}_correct) AS epochs,
+       CASE WHEN {by}_order < len({by}_correct) THEN {by}_order END AS first
+FROM learning_orders WHERE pid <> 'NA' AND {by}_order IS NOT NULL
+"""
+LEARNT = f"({FIRST.format(by='batch')} UNION ALL {FIRST.format(by='epoch')})"
+BY_RELATION = f"""
+SELECT variant, "by", pid, first, max(epochs) AS epochs, count(*) AS labels FROM {LEARNT}
+GROUP BY ALL ORDER BY ALL
+"""
+BY_BOTH = f"""
+SELECT a.variant AS one, b.variant AS other, a."by", a.first, b.first AS second,
+       max(greatest(a.epochs, b.epochs)) AS epochs, count(*) AS labels
+FROM {LEARNT} a JOIN {LEARNT} b USING (tuple_id, pid)
+WHERE a.variant < b.variant AND a."by" = b."by" GROUP BY ALL ORDER BY ALL
+"""
 
 
 class ReportConfig(StageConfig):
@@ -39,7 +62,8 @@ class ReportConfig(StageConfig):
 def report(config: ReportConfig, inputs: Inputs) -> Iterator[Rows]:
     """Yield the leaderboard, and keep it as Markdown and as one page of HTML with plots.
 
-    For every pair of input formats that were run alike, a sheet of errors is kept as CSV.
+    For every pair of input formats that were run alike, a sheet of errors is kept as CSV. Where the
+    recipe has learn_order, the page also says how soon distant labels were learnt.
     """
     from stages.reporting.page import html_page, markdown_page
 
@@ -54,6 +78,7 @@ def report(config: ReportConfig, inputs: Inputs) -> Iterator[Rows]:
         *agreements(predictions, config, inputs),
         *confusions(predictions),
         *learning_curves(inputs.rows(CURVES).to_pylist()),
+        *(learnt_labels(inputs) if inputs.has(LEARNING_ORDERS) else []),
     ]
     inputs.keep(PAGE).write_text(html_page(config.title, sections), encoding="utf-8")
     inputs.keep(MARKDOWN).write_text(markdown_page(config.title, sections), encoding="utf-8")
@@ -226,6 +251,37 @@ def learning_curves(curves: Sequence[Row]) -> Iterator[Section]:
         yield Section(f"Learning curves: {benchmark}, {name}", plots=[curve_plot(lines, name)])
 
 
+def learnt_labels(inputs: Inputs) -> Iterator[Section]:
+    """Yield how soon distant labels were learnt, and whether two models learnt the same ones."""
+    from stages.reporting.learned import by_epoch, by_relation, same_labels
+
+    counted = [row for batch in inputs.sql(BY_RELATION) for row in batch.to_pylist()]
+    models = {}
+    for (variant, by), group in grouped(counted, ("variant", "by")).items():
+        orders = {
+            pid: {row["first"]: row["labels"] for row in own}
+            for (pid,), own in grouped(group, ("pid",)).items()
+        }
+        models[f"{variant}, by {by}"] = orders, max(row["epochs"] for row in group)
+    if models:
+        yield by_epoch({name: (together(o.values()), k) for name, (o, k) in models.items()})
+    for name, (orders, epochs) in models.items():
+        yield by_relation(name, orders, epochs)
+    shared = [row for batch in inputs.sql(BY_BOTH) for row in batch.to_pylist()]
+    for (by, one, other), group in grouped(shared, ("by", "one", "other")).items():
+        both = {(row["first"], row["second"]): row["labels"] for row in group}
+        names = (one, f"{other}, by {by}")
+        yield same_labels(names, both, max(row["epochs"] for row in group))
+
+
+def together(orders: Iterable[Mapping[Any, int]]) -> Counter[Any]:
+    """Return how many labels of all relations have each order."""
+    found: Counter[Any] = Counter()
+    for each in orders:
+        found.update(each)
+    return found
+
+
 def check(config: ReportConfig) -> None:
     """Check that plots can be drawn.
 
@@ -245,9 +301,12 @@ def check(config: ReportConfig) -> None:
 
 REPORT = Stage(
     "report",
-    version=1,
+    version=2,
     config=ReportConfig,
-    reads=(every(METRICS), every(PREDICTIONS), every(CURVES)),
+    reads=(
+        *(every(METRICS), every(PREDICTIONS), every(CURVES)),
+        every(LEARNING_ORDERS, if_written=True),
+    ),
     writes=(LEADERBOARD,),
     run=report,
     check=check,

@@ -11,25 +11,26 @@ import matplotlib as mpl
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["confusion_plot", "curve_plot", "fraction_plot"]
+__all__ = ["confusion_plot", "curve_plot", "fraction_plot", "relation_plot"]
 
 Line = Sequence[tuple[float, float]]
 MOST_RELATIONS = 40
-"""Relations that a plot of confusions shows; with more, none could be read."""
+"""Relations that a plot shows; with more, none could be read."""
 
 
-def curve_plot(lines: Mapping[str, Line], what: str) -> str:
+def curve_plot(lines: Mapping[str, Line], what: str, along: str = "updates") -> str:
     """Return the course of a value.
 
     Args:
         lines: Points (updates, value) by the name of the run.
         what: Name of the value.
+        along: What is counted in the place of updates.
     """
     figure = new_figure(7.0, 3.6)
     axes = figure.subplots()
     for name, points in lines.items():
         axes.plot([x for x, _ in points], [y for _, y in points], label=name, linewidth=1.2)
-    axes.set_xlabel("updates")
+    axes.set_xlabel(along)
     axes.set_ylabel(what)
     return finished(figure, legend=len(lines) > 1)
 
@@ -78,6 +79,31 @@ def confusion_plot(counts: Mapping[tuple[str, str], int], title: str) -> str:
     axes.set_title(title, fontsize=9)
     figure.colorbar(image, ax=axes, shrink=0.7)
     return finished(figure, legend=False)
+
+
+def relation_plot(learnt: Mapping[str, Sequence[float]]) -> str:
+    """Return the share of each relation's labels that was first learnt in each epoch, as bars.
+
+    Args:
+        learnt: Share learnt by the end of each epoch, by relation; the first 40 are shown.
+    """
+    names = list(learnt)[:MOST_RELATIONS]
+    epochs = max((len(learnt[name]) for name in names), default=0)
+    figure = new_figure(7.0, 1.2 + 0.2 * len(names))
+    axes = figure.subplots()
+    colours = mpl.colormaps["viridis"]
+    before = [0.0] * len(names)
+    for epoch in range(epochs):
+        after = [100 * learnt[name][epoch] for name in names]
+        widths = [a - b for a, b in zip(after, before, strict=True)]
+        colour = colours(epoch / max(epochs - 1, 1))
+        axes.barh(names, widths, left=before, color=colour, label=f"epoch {epoch + 1}")
+        before = after
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.tick_params(axis="y", labelsize=7)
+    axes.set_xlabel("labels first learnt in an epoch, %")
+    return finished(figure, legend=epochs <= 15)
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stages.evaluate import EVALUATE, EvaluateConfig
 from stages.report import REPORT, ReportConfig
 from stages.reporting.agreement import Answer, agreement, errors_alone
+from stages.reporting.learned import similarities
 from storage.errors import ConfigError
 from storage.tables import CURVES, LEADERBOARD, LEARNING_ORDERS, METRICS, PREDICTIONS
-from tests.conftest import Outcome, RunStage
+from storage.warehouse import below_each_other
+from tests.conftest import Outcome, RunStage, table_rows
 
 Row = dict[str, Any]
 CELL: Row = {
@@ -86,12 +91,12 @@ def test_a_task_that_there_is_not_is_named(run_stage: RunStage) -> None:
 
 def made(run_stage: RunStage, predictions: list[Row], curves: list[Row] | None = None) -> Outcome:
     metrics = run_stage(EVALUATE, EvaluateConfig(), {PREDICTIONS: predictions})
-    given = {
+    tables = {
         METRICS: metrics.given(METRICS),
         PREDICTIONS: predictions,
         CURVES: curves or [],
     }
-    return run_stage(REPORT, ReportConfig(errors=2), given)
+    return run_stage(REPORT, ReportConfig(errors=2), tables)
 
 
 def test_the_leaderboard_is_over_seeds(run_stage: RunStage) -> None:
@@ -181,10 +186,71 @@ def test_formats_are_compared_and_errors_sampled(run_stage: RunStage) -> None:
 
 
 def test_an_empty_run_gives_an_empty_page(run_stage: RunStage) -> None:
-    given = {METRICS: [], PREDICTIONS: [], CURVES: []}
-    outcome = run_stage(REPORT, ReportConfig(), given)
+    tables = {METRICS: [], PREDICTIONS: [], CURVES: []}
+    outcome = run_stage(REPORT, ReportConfig(), tables)
     assert outcome.rows(LEADERBOARD) == []
     assert "<h1>Leaderboard</h1>" in outcome.files["report.html"].read_text("utf-8")
+
+
+def learnt_orders() -> dict[str, list[Row]]:
+    """What two models learnt of eight labels and an NA in three epochs; the second in two alone."""
+    firsts = {"one": [0, 0, 1, 2, 3, 3, 0, 1], "two": [0, 1, 1, 2, 0, 2, 2, 2]}
+    pids = ["P1", "P1", "P1", "P1", "P2", "P2", "P2", "P3"]
+    made: dict[str, list[Row]] = {}
+    for name, orders in firsts.items():
+        made[name] = [
+            {
+                "tuple_id": f"t{i}",
+                "pid": pid,
+                "batch_order": first,
+                "batch_correct": [None] * (3 if name == "one" else 2),
+            }
+            for i, (first, pid) in enumerate(zip(orders, pids, strict=True))
+        ]
+        made[name].append({**made[name][0], "tuple_id": "t9", "pid": "NA"})
+    return made
+
+
+def test_the_report_says_how_soon_labels_were_learnt_and_whether_models_agree(
+    run_stage: RunStage,
+) -> None:
+    each = {v: [table_rows(LEARNING_ORDERS, rows)] for v, rows in learnt_orders().items()}
+    orders = below_each_other(LEARNING_ORDERS, each)
+    tables = {METRICS: [], PREDICTIONS: [], CURVES: [], LEARNING_ORDERS: orders}
+    outcome = run_stage(REPORT, ReportConfig(), tables)
+    text = outcome.files["leaderboard.md"].read_text("utf-8")
+    # Of eight labels the first model knows 3, 5, 6 after its epochs, the second 2, 4 of two.
+    assert "| epoch | one, by batch | two, by batch |" in text
+    for line in ("| 1 | 37.5 | 25.0 |", "| 2 | 62.5 | 50.0 |", "| 3 | 75.0 |  |"):
+        assert line in text
+    assert "Of 1 of 3 relations fewer than half were learnt" in text
+    assert "| P1 | 4 | 50.0 | 75.0 | 100.0 |" in text
+    assert "| P2 | 3 | 33.3 | 33.3 | 33.3 |" in text
+    assert "## The same labels learnt: one and two, by batch" in text
+    # Epoch 1: t0 of t0, t1, t6 and t4; epoch 2: t2 of t1, t2, t7; epoch 3: none of t3.
+    for line in (
+        "| 1 | 0.250 | 0.250 | 0.250 |",
+        "| 2 | 0.333 | 0.583 | 0.500 |",
+        "| 3 | 0.000 | 0.583 | 0.429 |",
+    ):
+        assert line in text
+    page = outcome.files["report.html"].read_text("utf-8")
+    assert page.count("<svg") == 1 + 2 + 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=30))
+def test_similarities_are_those_of_plain_sets(pairs: list[tuple[int, int]]) -> None:
+    both = Counter((a if a < 4 else None, b if b < 4 else None) for a, b in pairs)
+    total = 0.0
+    for epoch, (alone, so_far, together) in enumerate(similarities(both, 4)):
+        sets = [
+            ({n for n, p in enumerate(pairs) if p[i] == epoch} for i in (0, 1)),
+            ({n for n, p in enumerate(pairs) if p[i] <= epoch} for i in (0, 1)),
+        ]
+        for found, (a, b) in zip((alone, together), sets, strict=True):
+            assert found == (len(a & b) / len(a | b) if a | b else None)
+        total += alone or 0.0
+        assert so_far == pytest.approx(total)
 
 
 def test_agreement_is_over_the_examples_of_both() -> None:
