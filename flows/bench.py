@@ -31,7 +31,7 @@ def denoise(
             metavar="FOLDER",
             envvar="RELMILL_REAL_DATA",
             help="Folder with the released files: wiki80-part/, arnor-nyt/, multir-sentential/, "
-            "revisit-docred/.",
+            "google-re/ (with entity2wikidata/, the names of its MIDs), revisit-docred/.",
         ),
     ],
     encoder: Annotated[
@@ -66,8 +66,9 @@ def denoise(
     """Say how well each method of denoising tells right labels from wrong ones.
 
     A classifier learns each set of labels once; then every method ranks them by what it showed.
-    Planted noise (wiki80-20, -40, -53) is the easy case; arnor and multir are labels of distant
-    supervision that people judged; of revisit-docred the question is which NA is a missed fact.
+    Planted noise (wiki80-20, -40, -53) is the easy case; arnor, multir and google-re are labels of
+    distant supervision that people judged; of revisit-docred the question is which NA is a missed
+    fact.
     """
     values = {"epochs": epochs, "learning_rate": rate}
     with tempfile.TemporaryDirectory(prefix="relmill-bench-") as made:

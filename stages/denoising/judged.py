@@ -2,7 +2,8 @@
 
 Each set is read from a folder of released files, by the names that their publishers gave them.
 Papers: planted noise on Wiki80, Han et al., OpenNRE (EMNLP 2019); ARNOR, Jia et al. (ACL 2019);
-MultiR's sentences, Hoffmann et al. (ACL 2011), section 6; Revisit-DocRED, Huang et al. (ACL 2022).
+MultiR's sentences, Hoffmann et al. (ACL 2011), section 6; Google's relation extraction corpus, Orr
+(2013); Revisit-DocRED, Huang et al. (ACL 2022).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from stages.annotated import read
 from stages.annotated.document import Document
 from stages.annotated.files import lines
+from stages.denoising.google_re import judged_facts, names_of
 from stages.denoising.noise import NO_RELATION, Planting, planted
 from stages.tasks.base import Example, pair_examples
 from stages.tasks.docred import Fact, facts_of
@@ -136,6 +138,24 @@ def multir(folder: Path, seed: int, left: Left) -> JudgedSentences:
     return JudgedSentences([e for e, _ in found.values()], [r for _, r in found.values()])
 
 
+def google_re(folder: Path, seed: int, left: Left) -> JudgedSentences:
+    """Return the judged passages of Google's corpus, two relations, repeated ones left out.
+
+    They say "yes" far more often than the other sets do, and no passage is without a relation.
+    """
+    names = names_of(file_of(folder, "entity2wikidata/entity2wikidata.json"))
+    found: dict[tuple[object, ...], tuple[Example, bool]] = {}
+    for name in ("place_of_death", "education-degree"):
+        path = file_of(folder, f"google-re/20131104-{name}.json")
+        for example, right in judged_facts(path, names, left):
+            key = (example.text, example.head, example.tail, example.relation)
+            if key in found:
+                left.drop("repeated", example.id)
+            else:
+                found[key] = example, right
+    return JudgedSentences([e for e, _ in found.values()], [r for _, r in found.values()])
+
+
 def marked_sentence(name: str, marked: str, relation: str) -> Example | None:
     """Return a sentence in which [...]1 is the head and [...]2 the tail; None without both."""
     text, at = "", 0
@@ -185,6 +205,7 @@ SETS: dict[str, Callable[[Path, int, Left], Judged]] = {
     **dict(planted_sets()),
     "arnor": arnor,
     "multir": multir,
+    "google-re": google_re,
     "revisit-docred": revisit_docred,
 }
 """Every set by name: from a folder and a seed to labels with judgements."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,6 +131,7 @@ def test_a_classifier_shows_what_it_made_of_each_label(tmp_path: Path) -> None:
         ("wiki80-40", 2940, 1764),
         ("arnor", 452, 149),
         ("multir", 807, 248),
+        ("google-re", 3525, 3144),
         ("revisit-docred", 0, 0),
     ],
 )
@@ -164,6 +167,68 @@ def test_no_line_of_a_judged_file_goes_uncounted(tmp_path: Path) -> None:
     assert isinstance(judged, JudgedSentences)
     assert judged.right_N == [True, False]
     assert left.drops == {"repeated": 1, "not_judged": 1, "not_marked": 1}
+
+
+def votes(snippet: str, says: str = "yes yes no", obj: str = "/m/york") -> dict[str, Any]:
+    """A line of Google's corpus about Ada Lovell."""
+    return {
+        "pred": "/people/deceased_person/place_of_death",
+        "sub": "/m/ada",
+        "obj": obj,
+        "evidences": [{"url": "http://x.org/wiki/Ada_Lovell_(poet)", "snippet": snippet}],
+        "judgments": [{"rater": str(i), "judgment": v} for i, v in enumerate(says.split())],
+    }
+
+
+def google(folder: Path, rows: list[Any], names: Any = None) -> tuple[JudgedSentences, Left]:
+    """What the suite makes of some lines."""
+    names = names or {"/m/york": {"label": "York", "alternatives": ["York, England", ""]}}
+    made = {
+        "google-re/20131104-place_of_death.json": "".join(f"{json.dumps(r)}\n" for r in rows),
+        "google-re/20131104-education-degree.json": "\n",
+        "entity2wikidata/entity2wikidata.json": json.dumps(names),
+    }
+    for name, text in made.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+    left = Left()
+    found = SETS["google-re"](folder, 0, left)
+    assert isinstance(found, JudgedSentences)
+    return found, left
+
+
+def test_votes_and_the_nearest_mentions_of_a_passage_are_read(tmp_path: Path) -> None:
+    rows = [
+        votes("Ada Lovell wrote. In Yorkshire Lovell sang. She died in York, England."),
+        votes("Lovell got a ((NAM: B.A.)) in Hull, and this ((NOM: degree)) he kept.", "no no yes"),
+        votes("Lovell got a ((NAM: B.A.)) in Hull, and this ((NOM: degree)) he kept.", "no skip"),
+        votes("She died in York.", "yes no skip skip skip"),
+        votes("She died in Hull."),
+        votes("He saw York.", obj="/m/unheard"),
+        votes("They saw York.", "yes"),
+    ]
+    found, left = google(tmp_path, rows)
+    assert [example.marked() for example in found.examples] == [
+        "Ada Lovell wrote. In Yorkshire Lovell sang. [E1]She[/E1] died in [E2]York, England[/E2].",
+        "Lovell got a B.A. in Hull, and this [E2]degree[/E2] [E1]he[/E1] kept.",
+    ]
+    assert found.right_N == [True, False]
+    assert {example.relation for example in found.examples} == {"place_of_death"}
+    assert left.drops == {
+        "repeated": 1,
+        "no_majority": 1,
+        "tail_not_named": 2,
+        "head_not_named": 1,
+    }
+
+
+def test_a_line_or_a_list_of_names_that_is_none_is_told_where(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"place_of_death\.json, line 2: .*evidences"):
+        google(tmp_path, [votes("She died in York."), {**votes(""), "evidences": None}])
+    with pytest.raises(SourceError, match="evidences is empty"):
+        google(tmp_path, [{**votes(""), "evidences": []}])
+    with pytest.raises(SourceError, match="does not name MIDs"):
+        google(tmp_path, [], names=["/m/york"])
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
