@@ -6,8 +6,8 @@ ROOT ?= warehouse
 
 .PHONY: demo test lint evidence compose-check
 
-demo: $(VENV)/.installed
-	$(VENV)/bin/relmill run tiny --root $(ROOT)
+demo: $(VENV)/.installed-train
+	$(VENV)/bin/relmill run demo --root $(ROOT)
 
 test: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
@@ -30,6 +30,10 @@ $(VENV)/bin/pip:
 
 $(VENV)/.installed: $(VENV)/bin/pip pyproject.toml constraints.txt
 	$(VENV)/bin/pip install --quiet -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-train: $(VENV)/.installed pyproject.toml constraints.txt
+	$(VENV)/bin/pip install --quiet -c constraints.txt -e ".[train]"
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed pyproject.toml constraints.txt

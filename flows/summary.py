@@ -18,6 +18,10 @@ from storage.reading import Tables
 from storage.refs import RunRecord
 
 EXAMPLES = 5
+SCORES = """
+FROM leaderboards WHERE headline
+ORDER BY task, split, setting, fraction, mean DESC, encoder
+"""
 
 
 def summary(
@@ -35,6 +39,8 @@ def summary(
     if named:
         parts += [text for text in (examples_text(tables),) if text]
     sets = [f"--set {shlex.quote(override)}" for override in run.overrides]
+    if "leaderboards" in tables.stages:
+        parts.append(scores_text(tables))
     at = "" if root == Path("warehouse").absolute() else f" --root {shown_path(root)}"
     change = " ".join(["plan", recipe, *sets, "--set segment.unit=sentence"])
     ask = "@relation_counts" if named else f'"FROM {newest_table(tables)} LIMIT 5"'
@@ -47,6 +53,26 @@ def summary(
         f"  {program()} {change}{at}"
     )
     return "\n" + "\n\n".join(parts)
+
+
+def scores_text(tables: Tables) -> str:
+    """Return the scores that benchmarks are judged by, and where the page on them lies."""
+    rows = [
+        (
+            row["task"],
+            row["split"],
+            row["encoder"],
+            row["setting"],
+            f"{100 * row['fraction']:g} %",
+            row["metric"],
+            f"{100 * row['mean']:.1f}",
+            str(row["runs"]),
+        )
+        for row in tables.sql(SCORES).to_pylist()
+    ]
+    columns = ["task", "split", "encoder", "setting", "data", "score", "mean", "seeds"]
+    page = tables.files("leaderboards")["report.html"]
+    return f"{grid(rows, columns)}\n\nLeaderboard with plots: {shown_path(page)}"
 
 
 def newest_table(tables: Tables) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
-from tests.end_to_end.kit import relmill
+from tests.end_to_end.conftest import Made
+from tests.end_to_end.kit import copied, relmill
 
 PEOPLE = ("Ada", "Bob", "Cleo", "Dan")
 TOWNS = ("Kent", "York", "Bath", "Hull")
@@ -151,3 +153,24 @@ def test_what_is_no_kept_model_is_said_to_be_none(place: Path) -> None:
     file.write_text('{"text": "Ada met Bob."}\n', "utf-8")
     told = here(place, "predict", place, file, "--ner", "no_such_model")
     assert "no_such_model" in told.stderr
+
+
+SMALL = (
+    *("learn_order.epochs=1", "learn_order.layers=1", "learn_order.width=64"),
+    *("pretrain.layers=1", "pretrain.width=64", "pretrain.finecl.steps=1"),
+    *("finetune.epochs=1", "finetune.dev_every=1"),
+)
+
+
+def test_the_demo_goes_from_dumps_to_a_leaderboard(made: Made, tmp_path: Path) -> None:
+    # What `tiny` has made is the beginning of it.
+    root = copied(made.root, tmp_path / "warehouse")
+    sets = [word for value in SMALL for word in ("--set", value)]
+    told = relmill("run", "demo", "--in-process", "--root", root, *sets)
+    assert told.code == 0, told.text
+    assert re.search(r"parse_wikipedia +pages [\d,]+ .*reused", told.out)
+    scores = re.findall(r"docred +(dev|test) +(none|finecl) +100 % +ign_f1", told.out)
+    assert set(scores) == {(s, e) for s in ("dev", "test") for e in ("none", "finecl")}
+    page = re.search(r"Leaderboard with plots: (\S+report\.html)", told.out)
+    assert page is not None
+    assert "<svg" in Path(page[1]).read_text(encoding="utf-8")
