@@ -166,7 +166,7 @@ def test_the_demo_goes_from_dumps_to_a_leaderboard(made: Made, tmp_path: Path) -
     # What `tiny` has made is the beginning of it.
     root = copied(made.root, tmp_path / "warehouse")
     sets = [word for value in SMALL for word in ("--set", value)]
-    told = relmill("run", "demo", "--in-process", "--root", root, *sets)
+    told = relmill("run", "demo", "--in-process", "--root", root, *sets, timeout=300)
     assert told.code == 0, told.text
     assert re.search(r"parse_wikipedia +pages [\d,]+ .*reused", told.out)
     scores = re.findall(r"docred +(dev|test) +(none|finecl) +100 % +ign_f1", told.out)
