@@ -315,7 +315,7 @@ def check(config: LearnOrderConfig) -> None:
 
 LEARN_ORDER = Stage(
     "learn_order",
-    version=3,
+    version=4,
     config=LearnOrderConfig,
     reads=reads,
     writes=(LEARNING_ORDERS,),

@@ -6,7 +6,7 @@ Shapes: N examples, P pairs, R relations, E width of a pair's vector.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,13 +25,11 @@ from stages.model.losses import cross_entropy
 from stages.model.meter import Work
 from stages.model.ragged import Ints
 from stages.model.task_data import TaskData
-from stages.model.update import Output, Part
+from stages.model.update import Autocast, Output, Part
 
 __all__ = ["Classifier", "ClassifyCourse", "Predicted", "predict", "updates_of", "vectors"]
 
 Readout = Literal["marker", "mean", "first"]
-Autocast = Callable[[], AbstractContextManager[object]]
-"""Makes the context that forward passes run in: that of the accelerator's precision."""
 
 
 class Classifier(nn.Module):

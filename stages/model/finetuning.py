@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.model.classify import (
-    Autocast,
     Classifier,
     ClassifyCourse,
     Readout,
@@ -23,6 +22,7 @@ from stages.model.gather import rank, world_size
 from stages.model.loop import LoopSettings, train
 from stages.model.ragged import Ints
 from stages.model.task_data import TaskData, task_data, types_of
+from stages.model.update import Autocast
 from stages.model.views import InputFormat
 from stages.tasks.base import Example, Task
 from stages.tasks.scores import confusion, label_ids

@@ -79,6 +79,7 @@ def learn_labels(
         by_batch=by_batch,
         by_epoch=by_epoch,
         device=accelerator.device,
+        autocast=accelerator.autocast,
     )
     loop = LoopSettings(
         learning_rate=settings.learning_rate,

@@ -8,6 +8,7 @@ Paper: Hogan et al., FineCL (NAACL 2022), section 3.1, Eq. 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from math import ceil
 from typing import Literal
@@ -26,7 +27,7 @@ from stages.model.losses import at_least_fp32, binary_per_class, cross_entropy
 from stages.model.meter import Work
 from stages.model.ragged import Ints, ranges
 from stages.model.shown import Mask, Shown
-from stages.model.update import Output, Part
+from stages.model.update import Autocast, Output, Part
 from storage.errors import StageError
 
 LossName = Literal["ce", "bce"]
@@ -68,6 +69,7 @@ class LearningCourse:
         by_batch: Where it is recorded what the forward pass of training said; None for nowhere.
         by_epoch: Where it is recorded what all labels of an epoch look like after it; None to
             leave that out.
+        autocast: The precision that they are looked at in: that of training.
 
     Raises:
         StageError: If an update has fewer texts than there are processes.
@@ -87,8 +89,10 @@ class LearningCourse:
         by_batch: LabelRecords | None,
         by_epoch: LabelRecords | None,
         device: torch.device,
+        autocast: Autocast = nullcontext,
     ) -> None:
         self._model, self._corpus, self._shown = model, corpus, shown
+        self._autocast = autocast
         self._batch_size, self._micro_tokens, self._seed = batch_size, micro_tokens, seed
         self._loss, self._device = loss, device
         self._by_batch, self._by_epoch = by_batch, by_epoch
@@ -136,7 +140,9 @@ class LearningCourse:
         units = np.sort(self._order)[rank() :: world_size()]
         for rows in cut(self._shown.lengths(units), self._micro_tokens):
             (micro,) = self._micros(units[rows], epoch, whole=True)
-            self._record(micro, self._model(micro.batch), records)
+            with self._autocast():
+                logits_PR = self._model(micro.batch)
+            self._record(micro, logits_PR, records)
         self._model.train(was_training)
 
     def _enter(self, epoch: int) -> None:

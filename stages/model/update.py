@@ -24,6 +24,8 @@ from stages.model.losses import Loss
 Rows: TypeAlias = dict[str, Tensor]
 """Representations by name, each (rows, width)."""
 Losses: TypeAlias = dict[str, Loss]
+Autocast: TypeAlias = Callable[[], AbstractContextManager[object]]
+"""Makes the context that forward passes run in: that of the accelerator's precision."""
 
 
 class Output(NamedTuple):
@@ -64,7 +66,7 @@ class Part:
 def back_propagate(
     parts: Sequence[Part],
     device: torch.device,
-    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    autocast: Autocast = nullcontext,
 ) -> dict[str, float]:
     """Add the gradients of an update to `.grad` and return the mean of each loss.
 
@@ -105,7 +107,7 @@ def pool_gradients(
     part: Part,
     told: dict[str, Tensor],
     device: torch.device,
-    autocast: Callable[[], AbstractContextManager[object]],
+    autocast: Autocast,
 ) -> list[Ahead]:
     """Encode all micro-batches without a graph and return the gradient of each row."""
     assert part.pooled is not None

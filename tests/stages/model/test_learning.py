@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from stages.model.losses import binary_per_class
 from stages.model.optimizer import make_optimizer
 from stages.model.relate import DocumentClassifier
 from stages.model.shown import ShownDocuments, ShownSentences
+from stages.model.update import Autocast
 from storage.errors import StageError, StoppedError
 from tests.stages.model import made
 
@@ -56,6 +58,7 @@ def learnt(
     stop_at: int | None = None,
     loss: str = "ce",
     micro_tokens: int = 10_000,
+    autocast: Autocast = nullcontext,
 ) -> tuple[Seen, Seen]:
     corpus = made.corpus(3, documents=7)
     model = model_of(kind, corpus, dropout)
@@ -72,6 +75,7 @@ def learnt(
         by_batch=records[0],
         by_epoch=records[1],
         device=torch.device("cpu"),
+        autocast=autocast,
     )
     done: list[int] = []
     settings = LoopSettings(
@@ -174,6 +178,14 @@ def test_dropout_is_on_in_the_batch_pass_and_off_in_the_other(tmp_path: Path) ->
     model.eval()
     again = copy.deepcopy(model)
     assert torch.equal(model(batch.to("cpu")), again(batch.to("cpu")))
+
+
+def test_labels_are_looked_at_in_the_precision_of_training(tmp_path: Path) -> None:
+    plain = learnt(tmp_path / "a")
+    rounded = learnt(tmp_path / "b", autocast=lambda: torch.autocast("cpu", torch.bfloat16))
+    assert np.array_equal(plain[0].loss_NK, rounded[0].loss_NK)
+    assert not np.array_equal(plain[1].loss_NK, rounded[1].loss_NK)
+    np.testing.assert_allclose(plain[1].loss_NK, rounded[1].loss_NK, rtol=0.05, atol=1e-3)
 
 
 def test_records_do_not_hang_on_how_an_update_is_cut(tmp_path: Path) -> None:
