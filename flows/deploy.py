@@ -46,7 +46,7 @@ def serve(
         prepare(pools=False)
         pages = str(PREFECT_API_URL.value()).removesuffix("/api")
         typer.echo(f"Prefect's pages: {pages}   (Ctrl-C ends)")
-        serve_flows(given(recipe), warehouse.root, cron)
+        serve_flows(given(recipe), warehouse.place, cron)
 
 
 def deploy(recipe: RecipeName, root: Root = None) -> None:
@@ -93,7 +93,7 @@ def apply_yaml(recipe: str, warehouse: Warehouse) -> None:
             env={
                 **os.environ,
                 "RELMILL_RECIPE": given(recipe),
-                "RELMILL_ROOT": str(warehouse.root),
+                "RELMILL_ROOT": warehouse.place,
             },
             capture_output=True,
             text=True,

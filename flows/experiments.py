@@ -19,7 +19,7 @@ def experiments(
 
     Args:
         recipe: Name of a builtin recipe, or path of one, with a matrix.
-        root: The warehouse.
+        root: The warehouse: a folder, or s3://BUCKET/PREFIX.
         cells: Which are wanted: a step, as in `finetune.semeval-10-cp-1`, a pattern, as in
             `finetune.semeval-*`, or `report` for all of them and their leaderboard.
         overrides: `stage.field=value` put over the recipe.

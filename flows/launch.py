@@ -50,7 +50,7 @@ def launch(
     chosen = Launch.model_validate(spec.launch)
     for shard in spec.todo:
         typer.echo(command_text(chosen, folder, which.name, shard))
-    after = plan.recipe.command("run", "--only", which.name, "--root", str(warehouse.root))
+    after = plan.recipe.command("run", "--only", which.name, "--root", warehouse.place)
     typer.echo(f"# When it has ended: {after}", err=True)
 
 

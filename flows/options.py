@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from storage.warehouse import Warehouse
+from storage.warehouse import Warehouse, open_root
 
 RecipeName = Annotated[
     str,
@@ -28,12 +27,12 @@ To = Annotated[
     typer.Option("--to", metavar="STEP", help="Go no further than this step: link, finetune.x."),
 ]
 Root = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--root",
         envvar="RELMILL_ROOT",
         metavar="DIR",
-        help="The warehouse, where tables lie.  [warehouse]",
+        help="The warehouse, where tables lie: a folder, or s3://BUCKET/PREFIX.  [warehouse]",
     ),
 ]
 TagName = Annotated[
@@ -41,6 +40,6 @@ TagName = Annotated[
 ]
 
 
-def warehouse_at(root: Path | None) -> Warehouse:
+def warehouse_at(root: str | None) -> Warehouse:
     """Return the warehouse that --root or RELMILL_ROOT names."""
-    return Warehouse(root or Path("warehouse"))
+    return open_root(root or "warehouse")

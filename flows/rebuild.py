@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -14,7 +13,7 @@ from pipeline.config import load_recipe
 from pipeline.newest import NewestDumps, name_by_date, newest_dumps, retire
 from storage.reading import refresh_catalog
 from storage.refs import Refs
-from storage.warehouse import Warehouse
+from storage.warehouse import open_root
 
 GRACE = timedelta(hours=24)
 """What changed since is not taken away: a person may be looking at it."""
@@ -48,7 +47,7 @@ def rebuild(
     Args:
         recipe: Name of a builtin recipe, or path of one. It names an edition of each dump; the
             newest is looked for beside it.
-        root: The warehouse.
+        root: The warehouse: a folder, or s3://BUCKET/PREFIX.
         overrides: `stage.field=value` put over the recipe.
         to: Last stage that is wanted.
         workers: Processes that make shards; all cores by default.
@@ -57,7 +56,7 @@ def rebuild(
     dumps = find_dumps(recipe, given)
     get_run_logger().info("the newest dumps are of %s: %s", dumps.date, ", ".join(dumps.overrides))
     made = refresh(recipe, root, [*given, *dumps.overrides], to=to, workers=workers)
-    warehouse = Warehouse(Path(root))
+    warehouse = open_root(root)
     refs = Refs(warehouse)
     run = refs.find_run(made)
     tag = name_by_date(refs, run, dumps.date)

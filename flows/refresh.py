@@ -20,7 +20,7 @@ from pipeline.run import Watcher, execute
 from pipeline.space import require_space
 from storage.reading import refresh_catalog
 from storage.refs import Refs
-from storage.warehouse import Artifact, Warehouse
+from storage.warehouse import Artifact, Warehouse, open_root
 
 watchers: ContextVar[tuple[Watcher, ...]] = ContextVar("watchers", default=())
 """Who else is told how the run goes; the command line puts its progress bars here."""
@@ -45,14 +45,14 @@ def refresh(
 
     Args:
         recipe: Name of a builtin recipe, or path of one.
-        root: The warehouse.
+        root: The warehouse: a folder, or s3://BUCKET/PREFIX.
         overrides: `stage.field=value` put over the recipe.
         to: Last stage that is wanted.
         only: The one stage that may run.
         force: Stages to make again although they are current.
         workers: Processes that make shards; all cores by default, or all that a cluster has.
     """
-    warehouse = Warehouse(Path(root))
+    warehouse = open_root(root)
     plan = make_plan(
         load_recipe(recipe, overrides or []), warehouse, to=to, only=only, force=force or []
     )
@@ -93,18 +93,21 @@ def show_tables(plan: RunPlan, warehouse: Warehouse, run_id: str) -> None:
         manifest = step.artifact.manifest()
         tables = ", ".join(f"{table} {manifest.rows(table):,}" for table in manifest.tables)
         rows.append(f"| {step.name} | {tables} | `{step.artifact.folder}` |")
-        rows += [f"| | {page} | `{path}` |" for page, path in pages_of(step.artifact)]
+        rows += [f"| | {path.name} | `{path}` |" for path in pages_of(step.artifact)]
     head = f"Tables of run {run_id}, any DuckDB client: `{catalog}`\n\n"
     create_markdown_artifact(
         "\n".join([f"{head}| step | rows | folder |", "| --- | --- | --- |", *rows]),
         key=f"tables-{artifact_key(plan.recipe.name)}",
-        description=f"relmill show {plan.recipe.given} --root {warehouse.root}",
+        description=f"relmill show {plan.recipe.given} --root {warehouse.place}",
     )
 
 
-def pages_of(artifact: Artifact) -> list[tuple[str, Path]]:
+def pages_of(artifact: Artifact) -> list[Path]:
     """Return the pages that a browser can show of a step: a report's."""
-    return [(path.name, path) for path in sorted((artifact.folder / "files").glob("*.html"))]
+    held = artifact.held(artifact.manifest().records, [])
+    pages = [each for each in held if each.path.suffix == ".html"]
+    artifact.bring(pages)
+    return sorted(page.path for page in pages)
 
 
 def plan_table(plan: RunPlan) -> list[dict[str, str]]:

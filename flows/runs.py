@@ -52,14 +52,14 @@ def run(request: Request, warehouse: Warehouse, workers: int | None, in_process:
         if not (warehouse.root / "catalog.duckdb").exists():
             refresh_catalog(warehouse)
         console.print(f"Everything is current: {len(plan.steps)} steps, nothing to do.")
-        console.print(f"Look at the tables: relmill show {request.recipe} --root {warehouse.root}")
+        console.print(f"Look at the tables: relmill show {request.recipe} --root {warehouse.place}")
         return
     require_space(plan, warehouse)
     go = in_this_process if in_process else through_prefect
     record = Refs(warehouse).find_run(go(request, plan, warehouse, workers, console))
     tables = tables_of(warehouse, record.steps, plan.recipe.name)
     catalog = refresh_catalog(warehouse)
-    page = summary(tables, record, catalog, warehouse.root, request.recipe)
+    page = summary(tables, record, catalog, warehouse, request.recipe)
     console.print(page, markup=False)
 
 

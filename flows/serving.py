@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, cast
 
 from prefect import serve
@@ -87,7 +86,7 @@ def watch_over_dead_runs() -> None:
         watch.model_copy(update={"id": there.id}).update()
 
 
-def serve_flows(recipe: str, root: Path, cron: str | None) -> None:
+def serve_flows(recipe: str, root: str, cron: str | None) -> None:
     """Take runs of the three flows, one at a time, until Ctrl-C."""
 
     def on_request(flow: Flow[Any, str], name: str, cron: str | None = None) -> RunnerDeployment:
@@ -96,7 +95,7 @@ def serve_flows(recipe: str, root: Path, cron: str | None) -> None:
             flow.to_deployment(
                 name,
                 cron=cron,
-                parameters={"recipe": recipe, "root": str(root)},
+                parameters={"recipe": recipe, "root": root},
                 entrypoint_type=EntrypointType.MODULE_PATH,
             ),
         )

@@ -16,6 +16,7 @@ from flows.render import duration, grid
 from storage.marking import marked
 from storage.reading import Tables
 from storage.refs import RunRecord
+from storage.warehouse import Warehouse
 
 EXAMPLES = 5
 SCORES = """
@@ -25,7 +26,7 @@ ORDER BY task, split, setting, fraction, mean DESC, encoder
 
 
 def summary(
-    tables: Tables, run: RunRecord, catalog: Path, root: Path, given: str | None = None
+    tables: Tables, run: RunRecord, catalog: Path, warehouse: Warehouse, given: str | None = None
 ) -> str:
     """Return the page as text.
 
@@ -41,12 +42,15 @@ def summary(
     sets = [f"--set {shlex.quote(override)}" for override in run.overrides]
     if "leaderboards" in tables.stages:
         parts.append(scores_text(tables))
-    at = "" if root == Path("warehouse").absolute() else f" --root {shown_path(root)}"
+    stored = warehouse.remote is not None
+    root = warehouse.place if stored else shown_path(warehouse.root)
+    usual = warehouse.root == Path("warehouse").absolute()
+    at = "" if usual and not stored else f" --root {root}"
     change = " ".join(["plan", recipe, *sets, "--set segment.unit=sentence"])
     ask = "@relation_counts" if named else f'"FROM {newest_table(tables)} LIMIT 5"'
     parts.append(
-        f"Tables: {shown_path(root / 'artifacts')}   "
-        f"(any DuckDB client: {shown_path(catalog)})\n\n"
+        f"Tables: {root}/{'objects' if stored else 'artifacts'}   (any DuckDB client"
+        f"{' with httpfs' if stored else ''}: {shown_path(catalog)})\n\n"
         "Try next:\n"
         f"  {program()} show {recipe}{at}\n"
         f"  {program()} sql {recipe} {ask}{at}\n"

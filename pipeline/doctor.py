@@ -19,6 +19,7 @@ EXTRAS = {
     "server": "a Prefect server on PostgreSQL and Redis",
     "dask": 'runner = "dask"',
     "ray": 'runner = "ray"',
+    "s3": "a warehouse at s3://",
 }
 """What the extras of the package are for."""
 

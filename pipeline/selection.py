@@ -34,7 +34,7 @@ def select(
             raise ConfigError("--tag and --set exclude each other", mend="Leave one of them out")
         steps = refs.find_tag(tag).steps
         return tables_of(warehouse, steps, f"the tag {tag}")
-    command = f"relmill run {recipe} --root {warehouse.root}"
+    command = f"relmill run {recipe} --root {warehouse.place}"
     if not overrides:
         try:
             steps = refs.newest(name).steps

@@ -60,10 +60,15 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def as_json(value: object) -> bytes:
+    """Return a record as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=1)
+
+
 def write_json(path: Path, value: object) -> None:
     """Write a record as indented JSON, whole or not at all."""
     with written_aside(path) as aside:
-        aside.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1))
+        aside.write_bytes(as_json(value))
 
 
 def read_json(path: Path, kind: type[Record], data: bytes | None = None, mend: str = "") -> Record:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -17,11 +17,17 @@ from storage.tables import TABLES
 
 BATCH = 65_536
 
-Paths: TypeAlias = Sequence[Path] | Mapping[str, Sequence[Path]]
+Place: TypeAlias = Path | str
+"""Where a Parquet file lies: on a disk, or, as an address, in a store."""
+
+Paths: TypeAlias = Sequence[Place] | Mapping[str, Sequence[Place]]
 """Parquet files of a table that hold rows; by variant where it has variants."""
 
-Folders: TypeAlias = Path | Mapping[str, Path]
-"""Folder with the parts of a table; by variant where it has variants."""
+Parts: TypeAlias = Path | Sequence[Place]
+"""Folder with the parts of a table, or the parts themselves where they lie in a store."""
+
+Folders: TypeAlias = Parts | Mapping[str, Parts]
+"""The parts of a table; by variant where it has variants."""
 
 
 @contextmanager
@@ -31,6 +37,7 @@ def session(
     memory: str = "2GB",
     threads: int = 1,
     scratch: Path | None = None,
+    store: Any = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open an in-memory DuckDB in which each table is a view.
 
@@ -40,8 +47,11 @@ def session(
         memory: How much DuckDB may hold before it spills to `scratch`.
         threads: Threads of one query.
         scratch: Folder to spill to; None keeps DuckDB's own choice.
+        store: The file system, as fsspec has it, of Parquet files that are no paths.
     """
     with duckdb.connect(":memory:") as connection:
+        if store is not None:
+            connection.register_filesystem(store)
         connection.execute(f"SET memory_limit = '{memory}'; SET threads = {threads}")
         connection.execute("SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
@@ -52,7 +62,7 @@ def session(
                 connection.register(name, rows)
                 continue
             lists = {
-                variant: f"[{', '.join(quoted(str(path)) for path in paths)}]"
+                variant: listed(paths)
                 for variant, paths in (rows if isinstance(rows, Mapping) else {"": rows}).items()
                 if paths
             }
@@ -63,6 +73,11 @@ def session(
                 schema = pa.schema([*variant, *TABLES[name].schema])
                 connection.register(name, schema.empty_table())
         yield connection
+
+
+def listed(paths: Sequence[Place]) -> str:
+    """Return Parquet files as `read_parquet` takes them."""
+    return f"[{', '.join(quoted(str(path)) for path in paths)}]"
 
 
 def union(parts: Mapping[str, str]) -> str:
@@ -82,7 +97,10 @@ def batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.Re
 
 
 def write_catalog(
-    path: Path, schemas: Mapping[str, Mapping[str, Folders]], manifests: Path
+    path: Path,
+    schemas: Mapping[str, Mapping[str, Folders]],
+    manifests: Path,
+    store: Any = None,
 ) -> None:
     """Write a DuckDB file with a schema of views for each recipe and tag.
 
@@ -91,8 +109,9 @@ def write_catalog(
 
     Args:
         path: The file.
-        schemas: By schema name, the folder of parts of each table.
+        schemas: By schema name, the folder of parts of each table, or the parts.
         manifests: Folder with `<stage>/<fingerprint>/manifest.json`, shown as the view `manifests`.
+        store: The file system, as fsspec has it, of parts that are no paths.
 
     Raises:
         PassingError: If the disk refuses.
@@ -101,12 +120,16 @@ def write_catalog(
     aside.unlink(missing_ok=True)
     try:
         with duckdb.connect(str(aside)) as connection:
+            if store is not None:
+                connection.register_filesystem(store)
             for schema, tables in schemas.items():
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)}")
                 for table, folders in tables.items():
                     each = folders if isinstance(folders, Mapping) else {"": folders}
                     parts = {
                         variant: quoted(f"{glob.escape(str(folder))}/part-*.parquet")
+                        if isinstance(folder, Path)
+                        else listed(folder)
                         for variant, folder in each.items()
                     }
                     readable = {v: p for v, p in parts.items() if _readable(connection, p)}
@@ -164,15 +187,20 @@ def ask(
     tables: Mapping[str, Paths | pa.Table],
     query: str,
     parameters: Mapping[str, object] | None = None,
+    store: Any = None,
 ) -> pa.Table:
     """Run one query of a person over tables and return all rows.
+
+    Args:
+        store: The file system, as fsspec has it, of Parquet files that are no paths.
 
     Raises:
         QueryError: If DuckDB refuses the query; its own words say where.
     """
     mend = f"The tables are {', '.join(sorted(tables))}"
     try:
-        with session(tables, memory="4GB", threads=os.cpu_count() or 1) as connection:
+        threads = os.cpu_count() or 1
+        with session(tables, memory="4GB", threads=threads, store=store) as connection:
             connection.execute("SET preserve_insertion_order = true")
             answer = connection.sql(query, params=dict(parameters or {}) or None)
             if answer is None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -15,7 +16,7 @@ from storage.artifact import Manifest
 from storage.errors import MissingArtifactError, QueryError
 from storage.refs import Refs
 from storage.tables import TABLES
-from storage.warehouse import Artifact, Warehouse, below_each_other, read_part
+from storage.warehouse import Artifact, Warehouse, below_each_other, open_root, read_part
 
 DROPS = pa.schema(
     [("stage", pa.string()), ("reason", pa.string()), ("rows", pa.int64()), ("sample", pa.string())]
@@ -110,7 +111,10 @@ class Tables:
         return {f.name: artifact.file(f.name) for record in records for f in record.files}
 
     def paths(self, table: str) -> catalog.Paths:
-        """Return the Parquet files of a table that hold rows; by variant where it has variants."""
+        """Return the Parquet files of a table that hold rows; by variant where it has variants.
+
+        What lies in a store alone is named by its address.
+        """
         steps = self.steps(table)
         found = {
             step: parts_of(self.artifacts[step], self.manifests[step], table) for step in steps
@@ -124,9 +128,12 @@ class Tables:
         self.require_whole(table)
         paths = self.paths(table)
         if isinstance(paths, Mapping):
-            rows = {v: [read_part(p, TABLES[table]) for p in each] for v, each in paths.items()}
+            rows = {
+                variant: [read_part(Path(path), TABLES[table]) for path in each]
+                for variant, each in paths.items()
+            }
             return below_each_other(TABLES[table], rows)
-        parts = [read_part(path, TABLES[table]) for path in paths]
+        parts = [read_part(Path(path), TABLES[table]) for path in paths]
         return pa.concat_tables(parts) if parts else TABLES[table].schema.empty_table()
 
     def require_whole(self, table: str) -> None:
@@ -137,6 +144,12 @@ class Tables:
         """
         for step in self.steps(table):
             self.artifacts[step].require_whole(self.manifests[step].records, table)
+
+    @property
+    def _store(self) -> Any:
+        """The file system of the store that some parts may lie in alone."""
+        remotes = (artifact.remote for artifact in self.artifacts.values())
+        return next((remote.files for remote in remotes if remote is not None), None)
 
     def part(self, table: str, shard: int) -> pa.Table:
         """Return the rows of one shard of a table."""
@@ -179,7 +192,7 @@ class Tables:
         views: dict[str, catalog.Paths | pa.Table] = {t: [] for t in or_empty}
         views |= {t: self.paths(t) for t in self.stages}
         try:
-            return catalog.ask({**views, "drops": self.drops}, query, parameters)
+            return catalog.ask({**views, "drops": self.drops}, query, parameters, self._store)
         except QueryError as error:
             missing = re.search(r"Table with name (\w+) does not exist", error.what)
             if missing and missing[1] in TABLES:
@@ -207,16 +220,21 @@ def has_variants(steps: Sequence[str]) -> bool:
     return any(variant_of(step) for step in steps)
 
 
-def parts_of(artifact: Artifact, manifest: Manifest, table: str) -> list[Path]:
+def parts_of(artifact: Artifact, manifest: Manifest, table: str) -> list[catalog.Place]:
     """Return the Parquet files of a table that hold rows."""
-    return [artifact.part(table, r.shard) for r in manifest.records if r.parts[table].rows]
+    records = [record for record in manifest.records if record.parts[table].rows]
+    parts = artifact.held(records, [table], files=False)
+    remote = artifact.remote
+    if remote is None:
+        return [part.path for part in parts]
+    return [part.path if part.path.is_file() else remote.address(part) for part in parts]
 
 
 class OpenWarehouse:
     """A warehouse as a notebook wants it: `open_warehouse().tables("tiny").arrow("tuples")`."""
 
-    def __init__(self, root: Path) -> None:
-        self._warehouse = Warehouse(root)
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._warehouse = open_root(root)
 
     def tables(self, recipe: str) -> Tables:
         """Return the tables of the newest successful run of a recipe.
@@ -241,9 +259,10 @@ def open_warehouse(root: str | os.PathLike[str] | None = None) -> OpenWarehouse:
     """Open a warehouse for reading.
 
     Args:
-        root: Its folder; None takes RELMILL_ROOT, or else `warehouse` in the present folder.
+        root: Its folder or address; None takes RELMILL_ROOT, or else `warehouse` in the present
+            folder.
     """
-    return OpenWarehouse(Path(root or os.environ.get("RELMILL_ROOT", "warehouse")))
+    return OpenWarehouse(root or os.environ.get("RELMILL_ROOT", "warehouse"))
 
 
 def refresh_catalog(warehouse: Warehouse) -> Path:
@@ -257,16 +276,28 @@ def refresh_catalog(warehouse: Warehouse) -> Path:
         schemas[tag.name] = folders(warehouse, tag.steps)
     path = warehouse.root / "catalog.duckdb"
     with warehouse.lock("catalog"):
-        catalog.write_catalog(path, schemas, warehouse.root / "artifacts")
+        store = warehouse.remote.files if warehouse.remote else None
+        catalog.write_catalog(path, schemas, warehouse.root / "artifacts", store)
     return path
 
 
 def folders(warehouse: Warehouse, steps: Mapping[str, str]) -> dict[str, catalog.Folders]:
-    """Return the folder of each table of a run or tag; by variant where it has variants."""
+    """Return the folder of each table of a run or tag; by variant where it has variants.
+
+    Of a store, of which the folder may hold a part, it is the addresses of all parts.
+    """
     named = {step: warehouse.named(name) for step, name in steps.items()}
     tables = Tables({step: each for step, each in named.items() if each.complete}, "")
     found: dict[str, catalog.Folders] = {}
     for table, made in tables.stages.items():
-        each = {variant_of(step): tables.artifacts[step].folder / table for step in made}
+        each: dict[str, catalog.Parts] = {}
+        for step in made:
+            artifact = tables.artifacts[step]
+            records = tables.manifests[step].records
+            parts = artifact.held(records, [table], files=False)
+            remote = artifact.remote
+            each[variant_of(step)] = (
+                [remote.address(part) for part in parts] if remote else artifact.folder / table
+            )
         found[table] = each if has_variants(made) else each[""]
     return found

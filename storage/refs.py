@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from storage.aside import read_json, write_json
+from storage.aside import as_json, read_json, write_json
 from storage.errors import ConfigError, MissingArtifactError
 from storage.warehouse import Artifact, Warehouse
 
@@ -80,8 +80,10 @@ class Refs:
         raise ConfigError(f"{self.runs_folder} has a thousand runs of this second")
 
     def save(self, folder: Path, run: RunRecord) -> None:
-        """Write the record of a run."""
+        """Write the record of a run; one that has ended well is published."""
         write_json(folder / "run.json", run)
+        if run.status == "succeeded" and self.warehouse.remote is not None:
+            self.warehouse.remote.put("runs", f"{run.id}.json", data=as_json(run))
 
     def runs(self) -> Iterator[RunRecord]:
         """Yield the runs, the newest first."""
@@ -103,8 +105,8 @@ class Refs:
             if run.recipe == recipe and run.status == "succeeded":
                 return run
         raise MissingArtifactError(
-            f"no successful run of {recipe} in {self.warehouse.root}",
-            mend=f"Make its tables: relmill run {recipe} --root {self.warehouse.root}",
+            f"no successful run of {recipe} in {self.warehouse.place}",
+            mend=f"Make its tables: relmill run {recipe} --root {self.warehouse.place}",
         )
 
     def find_run(self, run_id: str) -> RunRecord:
@@ -142,11 +144,15 @@ class Refs:
             )
         tag = Tag(name, run.id, run.recipe, run.steps, now())
         write_json(path, tag)
+        if self.warehouse.remote is not None:
+            self.warehouse.remote.put("tags", f"{name}.json", data=as_json(tag))
         return tag
 
     def remove_tag(self, name: str) -> None:
         """Forget a tag; its artifacts then go with the next prune that no run holds back."""
         self.find_tag(name)
+        if self.warehouse.remote is not None:
+            self.warehouse.remote.remove("tags", f"{name}.json")
         (self.tags_folder / f"{name}.json").unlink()
 
     def find_tag(self, name: str) -> Tag:
@@ -200,11 +206,16 @@ def last_change(folder: Path) -> float:
 
 def remove(artifact: Artifact) -> None:
     """Remove an artifact so that no reader takes it for complete while it goes."""
+    # What is not whole here may be what another machine is publishing.
+    if artifact.remote is not None and artifact.complete:
+        artifact.remote.withdraw(artifact.name)
     (artifact.folder / "manifest.json").unlink(missing_ok=True)
     shutil.rmtree(artifact.folder)
 
 
 def freed_bytes(artifact: Artifact) -> int:
     """Return the bytes that removing an artifact frees; files that others link to free none."""
+    if artifact.remote is not None and artifact.complete:
+        return sum(each.bytes for each in artifact.held(artifact.manifest().records))
     files = (path.stat() for path in artifact.folder.rglob("*") if path.is_file())
     return sum(stat.st_size for stat in files if stat.st_nlink == 1)

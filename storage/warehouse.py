@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.artifact import Manifest, Part, PartRecord
-from storage.aside import link_or_copy, read_json, write_json, written_aside
+from storage.aside import as_json, link_or_copy, read_json, write_json, written_aside
 from storage.errors import ConfigError, MissingArtifactError, SchemaError, SourceError
 from storage.fingerprint import file_digest, fingerprint
+from storage.remote import Object, Remote, remote_of, working_folder
 from storage.runs import ROW_GROUP, SortedRows, fitted
 from storage.table import FORMAT, Table
 
@@ -32,12 +33,26 @@ class Warehouse:
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
 
+    @property
+    def remote(self) -> Remote | None:
+        """The store that the folder works for, if it does."""
+        return remote_of(self.root)
+
+    @property
+    def place(self) -> str:
+        """Where the warehouse lies, as --root takes it: an address, or a folder."""
+        return self.remote.url if self.remote else str(self.root)
+
     def require_writable(self) -> None:
         """Make the folder if it is missing.
 
         Raises:
             ConfigError: If the folder cannot be made or written.
+            PassingError: If the store that it works for refuses.
         """
+        if self.remote is not None:
+            self.remote.put(".probe", data=b"")
+            self.remote.remove(".probe")
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             probe = self.root / f".probe-{os.getpid()}"
@@ -114,6 +129,23 @@ class Warehouse:
         return shutil.disk_usage(folder).free
 
 
+def open_root(root: str | os.PathLike[str]) -> Warehouse:
+    """Return the warehouse at a folder, or at an address as in "s3://bucket/prefix".
+
+    Of a store, all that was published until now is known then.
+
+    Raises:
+        ConfigError: If the package for such a store is missing.
+        PassingError: If the store refuses.
+    """
+    given = os.fspath(root)
+    warehouse = Warehouse(working_folder(given) if "://" in given else Path(given))
+    if warehouse.remote is not None:
+        with warehouse.lock("sync"):
+            warehouse.remote.sync(warehouse.is_locked)
+    return warehouse
+
+
 class Artifact:
     """The folder of one made step: a folder a table, `records/`, `files/` and the manifest."""
 
@@ -134,6 +166,11 @@ class Artifact:
     def attempt(self) -> int:
         """Which attempt at its fingerprint it is, from 1."""
         return int(self.folder.suffix[1:] or 1)
+
+    @property
+    def remote(self) -> Remote | None:
+        """The store that the warehouse works for, if it does."""
+        return remote_of(self.folder.parents[2])
 
     @property
     def complete(self) -> bool:
@@ -231,6 +268,7 @@ class Artifact:
 
     def take_over(self, shard: int, other: Artifact, record: PartRecord) -> None:
         """Give a shard the parts and files of an equal shard of another artifact, by hard link."""
+        other.bring(other.held([record]))
         pairs = [(self.part(t, shard), other.part(t, record.shard)) for t in record.parts]
         pairs += [(self.file(f.name), other.file(f.name)) for f in record.files]
         for mine, theirs in pairs:
@@ -250,9 +288,15 @@ class Artifact:
         write_json(self.record_path(record.shard), record)
 
     def put_manifest(self, manifest: Manifest) -> None:
-        """Complete the artifact, and sweep what was half made."""
+        """Complete the artifact, and sweep what was half made.
+
+        Raises:
+            PassingError: If the disk refuses, or the store.
+        """
         shutil.rmtree(self.folder / "scratch", ignore_errors=True)
         self.sweep("*")
+        if self.remote is not None:
+            self.remote.publish(self.name, self.held(manifest.records), as_json(manifest))
         write_json(self.folder / "manifest.json", manifest)
 
     def sweep(self, process: int | str) -> None:
@@ -264,6 +308,8 @@ class Artifact:
     def require_whole(self, records: Iterable[PartRecord], table: str, files: bool = False) -> None:
         """Check that the parts of a table are there in their size, without reading them.
 
+        What lies in the store alone is fetched.
+
         Args:
             records: The shards that count.
             files: Whether the files beside the parts count too.
@@ -271,30 +317,56 @@ class Artifact:
         Raises:
             MissingArtifactError: For the first that is not: it was removed or changed by hand.
         """
+        held = self.held(records, [table], files)
+        self.bring(held)
+        for path, size, _ in held:
+            here = path.stat().st_size if path.is_file() else None
+            if here != size:
+                raise MissingArtifactError(
+                    f"{path} {'is gone' if here is None else f'has {here:,} bytes'}, though "
+                    f"{self.name} was made with {size:,} bytes there",
+                    mend="See with `relmill verify` what else is damaged; make it again with "
+                    f"`relmill run RECIPE --force {self.folder.parent.name}`",
+                )
+
+    def held(
+        self,
+        records: Iterable[PartRecord],
+        tables: Collection[str] | None = None,
+        files: bool = True,
+    ) -> list[Object]:
+        """Return what shards left: parts of these tables, or of all, and files beside them."""
+        found = []
         for record in records:
-            sizes = [(self.part(table, record.shard), record.parts[table].bytes)]
-            sizes += [(self.file(f.name), f.bytes) for f in record.files if files]
-            for path, size in sizes:
-                here = path.stat().st_size if path.is_file() else None
-                if here != size:
-                    raise MissingArtifactError(
-                        f"{path} {'is gone' if here is None else f'has {here:,} bytes'}, though "
-                        f"{self.name} was made with {size:,} bytes there",
-                        mend="See with `relmill verify` what else is damaged; make it again with "
-                        f"`relmill run RECIPE --force {self.folder.parent.name}`",
-                    )
+            found += [
+                Object(self.part(table, record.shard), part.bytes, part.digest)
+                for table, part in record.parts.items()
+                if tables is None or table in tables
+            ]
+            found += [Object(self.file(f.name), f.bytes, f.digest) for f in record.files if files]
+        return found
+
+    def bring(self, objects: Sequence[Object]) -> None:
+        """Fetch what lies in the store alone; another process that wants it too waits.
+
+        Raises:
+            MissingArtifactError: If the store has it no more.
+            PassingError: If the store or the disk refuses.
+        """
+        if self.remote is not None and not all(each.path.is_file() for each in objects):
+            with Warehouse(self.remote.root).lock(f"fetch-{self.name}"):
+                self.remote.fetch(objects)
 
     def faults(self) -> Iterator[str]:
         """Read every part and file again and yield a sentence for each that has changed."""
-        for record in self.manifest().records:
-            expected = [(self.part(t, record.shard), p.digest) for t, p in record.parts.items()]
-            expected += [(self.file(f.name), f.digest) for f in record.files]
-            for path, digest in expected:
-                shown = path.relative_to(self.folder.parent.parent)
-                if not path.is_file():
-                    yield f"{shown} is missing"
-                elif file_digest(path) != digest:
-                    yield f"{shown} is damaged: its SHA-256 is not the recorded {digest[:16]}..."
+        held = self.held(self.manifest().records)
+        self.bring(held)
+        for path, _, digest in held:
+            shown = path.relative_to(self.folder.parent.parent)
+            if not path.is_file():
+                yield f"{shown} is missing"
+            elif file_digest(path) != digest:
+                yield f"{shown} is damaged: its SHA-256 is not the recorded {digest[:16]}..."
 
 
 def read_part(path: Path, table: Table) -> pa.Table:

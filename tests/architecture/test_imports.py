@@ -34,6 +34,7 @@ DOORS = {
     "pyarrow.parquet": ("storage.warehouse",),
     "filelock": ("storage.warehouse",),
     "distributed": ("pipeline.engines",),
+    "fsspec": ("storage.remote",),
     "ray": ("pipeline.engines",),
 }
 SHARED_BY_STAGES = {"stages.base", "stages.raw", "stages.start"}
