@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import multiprocessing
 import os
 import socket
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache, lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +27,7 @@ from typing import Any, Protocol
 from pipeline.code import stage_digest
 from pipeline.config import RecipeWide
 from pipeline.dag import stage as stage_named
-from pipeline.pool import Deaths, Pool, ctrl_c_held_back, log_to
+from pipeline.pool import Deaths, Pool, ctrl_c_held_back, die_with_parent, log_to
 from pipeline.worker import load_manifest, load_spec, run_shard, whole_input
 from storage.artifact import PartRecord
 from storage.errors import ConfigError, PipelineError, StageError
@@ -192,6 +194,28 @@ def require_same_code(stage: str, code: str) -> None:
         )
 
 
+def in_child(make: Callable[..., Outcome], *arguments: object) -> Outcome:
+    """Call `make` in a process in which nothing else goes on; for the threads of Dask's workers.
+
+    Dask and Tornado draw from Python's random numbers beside a task. Learning, though seeded, draws
+    from the same ones, and came out otherwise in a worker's own process.
+    """
+    try:
+        return child().submit(make, *arguments).result()
+    except BrokenProcessPool:
+        os._exit(1)  # Dask sees a worker die, and has the shard made elsewhere
+
+
+@cache
+def child() -> ProcessPoolExecutor:
+    """Return the one process that makes the shards of this worker, and ends with it."""
+    # Dask's nanny marks workers as daemons, which may have no children: they would outlive them.
+    # These do not.
+    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, mp_context=context, initializer=die_with_parent)
+
+
 class Dask:
     """A Dask cluster: the one at an address, or processes begun here."""
 
@@ -204,7 +228,10 @@ class Dask:
         if address is None:
             # Without a limit of memory, as the pool has none: Dask would end workers at theirs.
             self._cluster = LocalCluster(
-                n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=None
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=0,
+                dashboard_address="127.0.0.1:0",
             )
         try:
             self._client = Client(self._cluster or address, timeout=CONNECT_SECONDS)
@@ -232,7 +259,7 @@ class Dask:
 
     def submit(self, make: Callable[..., Outcome], *arguments: object) -> Future[Outcome]:
         """Have a worker call `make`."""
-        future: Future[Outcome] = self._executor.submit(make, *arguments)
+        future: Future[Outcome] = self._executor.submit(in_child, make, *arguments)
         return future
 
     def end(self) -> None:

@@ -169,6 +169,11 @@ def begin_process(run_folder: Path) -> None:
     # Spares the collector what is loaded by now: a sixteenth of a parser's time. Only in processes
     # that end without taking their modules down, where what is frozen would count as leaked.
     gc.freeze()
+    die_with_parent()
+
+
+def die_with_parent() -> None:
+    """Let this process end when the one that began it does, however it ends."""
     parent = multiprocessing.parent_process()
 
     def follow() -> None:
