@@ -31,7 +31,7 @@ def denoise(
             metavar="FOLDER",
             envvar="RELMILL_REAL_DATA",
             help="Folder with the released files: wiki80-part/, arnor-nyt/, multir-sentential/, "
-            "google-re/ (with entity2wikidata/, the names of its MIDs), revisit-docred/.",
+            "google-re/ (with entity2wikidata/: names of its MIDs), revisit-docred/.",
         ),
     ],
     encoder: Annotated[

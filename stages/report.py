@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from stages.base import Inputs, Rows, Stage, StageConfig, every
+from stages.base import Inputs, Rows, Stage, StageConfig, every, where_written
 from storage.tables import (
     CELL_KEY,
     CURVES,
@@ -17,6 +17,7 @@ from storage.tables import (
     LEARNING_ORDERS,
     METRICS,
     PREDICTIONS,
+    PROPERTIES,
 )
 
 if TYPE_CHECKING:
@@ -256,10 +257,11 @@ def learnt_labels(inputs: Inputs) -> Iterator[Section]:
     from stages.reporting.learned import by_epoch, by_relation, same_labels
 
     counted = [row for batch in inputs.sql(BY_RELATION) for row in batch.to_pylist()]
+    names = relation_names(inputs)
     models = {}
     for (variant, by), group in grouped(counted, ("variant", "by")).items():
         orders = {
-            pid: {row["first"]: row["labels"] for row in own}
+            names.get(pid, pid): {row["first"]: row["labels"] for row in own}
             for (pid,), own in grouped(group, ("pid",)).items()
         }
         models[f"{variant}, by {by}"] = orders, max(row["epochs"] for row in group)
@@ -270,8 +272,16 @@ def learnt_labels(inputs: Inputs) -> Iterator[Section]:
     shared = [row for batch in inputs.sql(BY_BOTH) for row in batch.to_pylist()]
     for (by, one, other), group in grouped(shared, ("by", "one", "other")).items():
         both = {(row["first"], row["second"]): row["labels"] for row in group}
-        names = (one, f"{other}, by {by}")
-        yield same_labels(names, both, max(row["epochs"] for row in group))
+        pair = (one, f"{other}, by {by}")
+        yield same_labels(pair, both, max(row["epochs"] for row in group))
+
+
+def relation_names(inputs: Inputs) -> dict[str, str]:
+    """Return what relations are called, by PID, where the corpus has Wikidata's properties."""
+    if not inputs.has(PROPERTIES):
+        return {}
+    rows = inputs.rows(PROPERTIES).select(["pid", "label"]).to_pylist()
+    return {row["pid"]: f"{row['label']} ({row['pid']})" for row in rows if row["label"]}
 
 
 def together(orders: Iterable[Mapping[Any, int]]) -> Counter[Any]:
@@ -306,6 +316,7 @@ REPORT = Stage(
     reads=(
         *(every(METRICS), every(PREDICTIONS), every(CURVES)),
         every(LEARNING_ORDERS, if_written=True),
+        where_written(PROPERTIES),
     ),
     writes=(LEADERBOARD,),
     run=report,

@@ -20,7 +20,7 @@ import numpy as np
 from stages.annotated import read
 from stages.annotated.document import Document
 from stages.annotated.files import lines
-from stages.denoising.google_re import judged_facts, names_of
+from stages.denoising.google_re import judged_facts, mids_of, names_of, without_fact
 from stages.denoising.noise import NO_RELATION, Planting, planted
 from stages.tasks.base import Example, pair_examples
 from stages.tasks.docred import Fact, facts_of
@@ -30,6 +30,7 @@ __all__ = ["SETS", "JudgedDocuments", "JudgedSentences", "Left"]
 
 MARKED = re.compile(r"\[([^\]]*)\]([12])")
 NEW_YORK_TIMES_NA = 800
+WIKIPEDIA_NA = 800
 
 
 class Left:
@@ -139,21 +140,28 @@ def multir(folder: Path, seed: int, left: Left) -> JudgedSentences:
 
 
 def google_re(folder: Path, seed: int, left: Left) -> JudgedSentences:
-    """Return the judged passages of Google's corpus, two relations, repeated ones left out.
+    """Return the judged passages of Google's corpus, and up to 800 pairs without a fact.
 
-    They say "yes" far more often than the other sets do, and no passage is without a relation.
+    Left out: repeated passages. Places that a passage names beside that of the fact make the pairs
+    without one. People said yes far more often here than in the other sets.
     """
     names = names_of(file_of(folder, "entity2wikidata/entity2wikidata.json"))
     found: dict[tuple[object, ...], tuple[Example, bool]] = {}
+    absent: list[Example] = []
     for name in ("place_of_death", "education-degree"):
         path = file_of(folder, f"google-re/20131104-{name}.json")
-        for example, right in judged_facts(path, names, left):
+        mids = mids_of(path, names) if name == "place_of_death" else {}
+        for example, right, heads in judged_facts(path, names, left):
             key = (example.text, example.head, example.tail, example.relation)
             if key in found:
                 left.drop("repeated", example.id)
-            else:
-                found[key] = example, right
-    return JudgedSentences([e for e, _ in found.values()], [r for _, r in found.values()])
+                continue
+            found[key] = example, right
+            other = without_fact(example, heads, mids, NO_RELATION)
+            absent += [other] if other else []
+    chosen = np.random.default_rng(seed).permutation(len(absent))[:WIKIPEDIA_NA]
+    examples = [e for e, _ in found.values()] + [absent[i] for i in chosen]
+    return JudgedSentences(examples, [r for _, r in found.values()] + [None] * len(chosen))
 
 
 def marked_sentence(name: str, marked: str, relation: str) -> Example | None:

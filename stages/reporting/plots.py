@@ -91,19 +91,20 @@ def relation_plot(learnt: Mapping[str, Sequence[float]]) -> str:
     epochs = max((len(learnt[name]) for name in names), default=0)
     figure = new_figure(7.0, 1.2 + 0.2 * len(names))
     axes = figure.subplots()
-    colours = mpl.colormaps["viridis"]
+    colours = mpl.colormaps["viridis"].resampled(max(epochs, 2))
     before = [0.0] * len(names)
     for epoch in range(epochs):
         after = [100 * learnt[name][epoch] for name in names]
         widths = [a - b for a, b in zip(after, before, strict=True)]
-        colour = colours(epoch / max(epochs - 1, 1))
-        axes.barh(names, widths, left=before, color=colour, label=f"epoch {epoch + 1}")
+        axes.barh(names, widths, left=before, color=colours(epoch))
         before = after
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(0, 100)
     axes.tick_params(axis="y", labelsize=7)
     axes.set_xlabel("labels first learnt in an epoch, %")
-    return finished(figure, legend=epochs <= 15)
+    scale = mpl.cm.ScalarMappable(mpl.colors.Normalize(0.5, max(epochs, 2) + 0.5), colours)
+    figure.colorbar(scale, ax=axes, shrink=0.7, label="epoch")
+    return finished(figure, legend=False)
 
 
 def new_figure(width: float, height: float) -> Figure:

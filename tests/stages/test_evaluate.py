@@ -17,7 +17,7 @@ from stages.report import REPORT, ReportConfig
 from stages.reporting.agreement import Answer, agreement, errors_alone
 from stages.reporting.learned import similarities
 from storage.errors import ConfigError
-from storage.tables import CURVES, LEADERBOARD, LEARNING_ORDERS, METRICS, PREDICTIONS
+from storage.tables import CURVES, LEADERBOARD, LEARNING_ORDERS, METRICS, PREDICTIONS, PROPERTIES
 from storage.warehouse import below_each_other
 from tests.conftest import Outcome, RunStage, table_rows
 
@@ -217,6 +217,7 @@ def test_the_report_says_how_soon_labels_were_learnt_and_whether_models_agree(
     each = {v: [table_rows(LEARNING_ORDERS, rows)] for v, rows in learnt_orders().items()}
     orders = below_each_other(LEARNING_ORDERS, each)
     tables = {METRICS: [], PREDICTIONS: [], CURVES: [], LEARNING_ORDERS: orders}
+    tables[PROPERTIES] = [{"pid": "P1", "label": "country"}, {"pid": "P2", "label": None}]
     outcome = run_stage(REPORT, ReportConfig(), tables)
     text = outcome.files["leaderboard.md"].read_text("utf-8")
     # Of eight labels the first model knows 3, 5, 6 after its epochs, the second 2, 4 of two.
@@ -224,7 +225,7 @@ def test_the_report_says_how_soon_labels_were_learnt_and_whether_models_agree(
     for line in ("| 1 | 37.5 | 25.0 |", "| 2 | 62.5 | 50.0 |", "| 3 | 75.0 |  |"):
         assert line in text
     assert "Of 1 of 3 relations fewer than half were learnt" in text
-    assert "| P1 | 4 | 50.0 | 75.0 | 100.0 |" in text
+    assert "| country (P1) | 4 | 50.0 | 75.0 | 100.0 |" in text
     assert "| P2 | 3 | 33.3 | 33.3 | 33.3 |" in text
     assert "## The same labels learnt: one and two, by batch" in text
     # Epoch 1: t0 of t0, t1, t6 and t4; epoch 2: t2 of t1, t2, t7; epoch 3: none of t3.

@@ -208,11 +208,13 @@ def test_votes_and_the_nearest_mentions_of_a_passage_are_read(tmp_path: Path) ->
         votes("They saw York.", "yes"),
     ]
     found, left = google(tmp_path, rows)
-    assert [example.marked() for example in found.examples] == [
+    facts, others = found.examples[:2], found.examples[2:]
+    assert [example.marked() for example in facts] == [
         "Ada Lovell wrote. In Yorkshire Lovell sang. [E1]She[/E1] died in [E2]York, England[/E2].",
         "Lovell got a B.A. in Hull, and this [E2]degree[/E2] [E1]he[/E1] kept.",
     ]
     assert found.right_N == [True, False]
+    assert others == []
     assert {example.relation for example in found.examples} == {"place_of_death"}
     assert left.drops == {
         "repeated": 1,
@@ -220,6 +222,28 @@ def test_votes_and_the_nearest_mentions_of_a_passage_are_read(tmp_path: Path) ->
         "tail_not_named": 2,
         "head_not_named": 1,
     }
+
+
+def test_another_place_of_a_passage_is_one_without_a_fact(tmp_path: Path) -> None:
+    names = {
+        "/m/york": {"label": "York", "alternatives": ["York, England"]},
+        "/m/hull": {"label": "Hull", "alternatives": ["Kingston upon Hull"]},
+        "/m/kent": {"label": "Kent", "alternatives": []},
+    }
+    rows = [
+        votes("Lovell, of Hull and Kingston upon Hull, died in York, not York, England."),
+        # Nothing in the corpus is about Kent.
+        votes("Lovell of Kent died in York."),
+        votes("Lovell saw York.", "no", obj="/m/hull"),
+    ]
+    found, left = google(tmp_path, rows, names)
+    marked = [example.marked() for example in found.examples]
+    assert marked[2:] == [
+        "[E1]Lovell[/E1], of [E2]Hull[/E2] and Kingston upon Hull, died in York, not York, England."
+    ]
+    assert found.examples[2].relation == NO_RELATION
+    assert found.right_N == [True, True, None]
+    assert left.drops == {"tail_not_named": 1}
 
 
 def test_a_line_or_a_list_of_names_that_is_none_is_told_where(tmp_path: Path) -> None:
