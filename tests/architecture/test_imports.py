@@ -33,9 +33,9 @@ DOORS = {
     "duckdb": ("storage.catalog",),
     "pyarrow.parquet": ("storage.warehouse",),
     "filelock": ("storage.warehouse",),
-    "distributed": ("pipeline.engines",),
+    "distributed": ("pipeline.clusters",),
     "fsspec": ("storage.remote",),
-    "ray": ("pipeline.engines",),
+    "ray": ("pipeline.clusters",),
 }
 SHARED_BY_STAGES = {"stages.base", "stages.raw", "stages.start"}
 # Kits of things that a recipe names: each brings the config that is a value of its stage's.

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
 
 import pytest
 
-from pipeline import engines
+from pipeline import clusters, engines
+from pipeline.clusters import Dask
 from pipeline.config import RecipeWide
-from pipeline.engines import ClusterPool, Dask, make_shard, open_pool, require_runner
+from pipeline.engines import ClusterPool, make_shard, open_pool, require_runner
 from pipeline.pool import Pool
 from pipeline.run import StepSpec, execute
+from storage.artifact import PartRecord
 from storage.aside import write_json
-from storage.errors import ConfigError, SourceError, StageError
+from storage.errors import ConfigError, PassingError, SourceError, StageError
 from storage.refs import Refs
 from tests.pipeline import toy
 from tests.pipeline.toy import Log, Mill
@@ -47,14 +50,54 @@ def test_an_engine_makes_the_same_bytes_though_a_worker_died(
     refs = Refs(there.warehouse)
     first, second = refs.new_run("toy"), refs.new_run("toy")
     death = {"die_at": 1, "died": str(tmp_path / "died")}
-    with toy.installed(there.dag), ClusterPool(runner, None, 2, first) as pool:
-        assert pool.workers == 2
+    with toy.installed(there.dag), ClusterPool(runner, None, 1, first) as pool:
+        assert pool.workers == 1
         with pytest.raises(SourceError, match=r"^mark, shard 1/4: the toy was told to fail\.$"):
             execute(there.plan(mark={"fail_at": 1}), there.warehouse, first, pool, Log())
         run = execute(there.plan(mark=death), there.warehouse, second, pool, Log())
     assert (tmp_path / "died").exists()
     assert run.status == "succeeded"
     assert there.bytes(run) == expected
+
+
+def test_an_engine_that_was_lost_is_opened_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Fake:
+        slots, deaths, lost = 3, (CancelledError,), False
+
+        def __init__(self, address: str | None, workers: int) -> None:
+            opened.append(self)
+
+        def submit(self, make: object, *arguments: object) -> Future[object]:
+            future: Future[object] = Future()
+            future.set_result(PartRecord("key", 0, "", {}))
+            self.lost = len(opened) == 1
+            return future
+
+        def end(self) -> None:
+            ended.append(self)
+
+    opened: list[Fake] = []
+    ended: list[Fake] = []
+    monkeypatch.setattr(engines, "Dask", Fake)
+    mill = Mill(tmp_path)
+    folder = spec(mill, "")
+    with ClusterPool("dask", None, None, folder) as pool:
+        assert pool.workers == 3
+        assert [pool.make(folder, "read", 0).key for _ in range(2)] == ["key", "key"]
+        assert (len(opened), ended) == (2, opened[:1])
+        monkeypatch.setattr(Fake, "submit", lambda *_: cancelled())
+        with pytest.raises(PassingError, match=r"read, shard 0: .* the cluster was lost"):
+            pool.make(folder, "read", 0)
+    assert ended == opened
+
+
+def cancelled() -> Future[object]:
+    future: Future[object] = Future()
+    future.cancel()
+    future.set_running_or_notify_cancel()
+    return future
 
 
 def test_a_recipe_names_its_runner_in_words_that_are_checked() -> None:
@@ -80,7 +123,7 @@ def test_a_dask_that_cannot_be_used_is_told_with_its_mend(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     distributed = pytest.importorskip("distributed", reason="distributed is not installed")
-    monkeypatch.setattr(engines, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(clusters, "CONNECT_SECONDS", 1)
     with pytest.raises(ConfigError, match=r"no Dask answers at tcp://127\.0\.0\.1:1: "):
         Dask("tcp://127.0.0.1:1", 1)
     wide = {"n_workers": 1, "threads_per_worker": 3, "processes": False, "dashboard_address": None}
