@@ -96,7 +96,7 @@ def test_a_recipe_without_dumps_is_refused_with_the_option_that_names_them(desk:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("tini", "Did you mean tiny? There are: enwiki, papers/cp, "),
+        ("tini", "Did you mean tiny? There are: demo, enwiki, papers/cp, "),
         ("towns", "a path that ends in .toml"),
         ("", "there is no recipe ''"),
         ("towns.tml", "a path that ends in .toml"),

@@ -109,7 +109,7 @@ def test_every_builtin_recipe_loads() -> None:
 
 def test_an_unknown_recipe_is_answered_with_the_nearest_and_the_list() -> None:
     message = refused(recipe="enwki")
-    assert "no recipe 'enwki'. Did you mean enwiki? There are: enwiki, papers/cp, " in message
+    assert "no recipe 'enwki'. Did you mean enwiki? There are: demo, enwiki, papers/cp, " in message
 
 
 def test_a_recipe_file_that_is_not_there_is_named() -> None:
@@ -136,7 +136,10 @@ def test_a_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
 def test_an_unknown_section_is_answered_with_the_nearest_and_the_list() -> None:
     message = refused("recogniz.model=blank")
     assert "no section or value 'recogniz'. Did you mean recognize?" in message
-    assert "There are: description, seed, shards, launch, keep_dumps, fetch, " in message
+    assert (
+        "There are: description, seed, shards, launch, runner, cluster, keep_dumps, fetch, "
+        in message
+    )
 
 
 def test_an_unknown_key_is_answered_with_the_nearest_and_the_list() -> None:
