@@ -108,6 +108,8 @@ def pretraining(data: Path, root: Path, out: Out) -> None:
         for name in CONTROLS:
             if not out():
                 made_cell(recipe, warehouse, f"evaluate.control-{name}")
+        if out():
+            return
         note(recipe, clean_recipe, warehouse, root, seed)
 
 
@@ -130,9 +132,8 @@ def wiki80(data: Path) -> list[Example]:
 
 def open_text(path: Path) -> str:
     """Return the text of a file that may be packed."""
-    return (
-        gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    ).decode()
+    data = path.read_bytes()
+    return (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
 
 
 def write_corpora(data: Path, folder: Path, seed: int) -> tuple[Path, Path]:
