@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -323,7 +324,8 @@ def use_padded(model: PreTrainedModel) -> None:
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
 
-    AttentionInterface.register(padded.NAME, padded.attend)
+    fused = AttentionInterface()["sdpa"]
+    AttentionInterface.register(padded.NAME, partial(padded.attend, fused=fused))
     AttentionMaskInterface.register(padded.NAME, sdpa_mask)
     model.set_attn_implementation(padded.NAME)
 

@@ -5,6 +5,7 @@ Shapes: B sequences, N heads, L pieces of the longest sequence, K width of a hea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,26 +23,34 @@ def attend(
     attention_mask: Tensor | None,
     dropout: float = 0.0,
     scaling: float | None = None,
-    **_: Any,
+    *,
+    fused: Callable[..., tuple[Tensor, None]],
+    position_bias: Tensor | None = None,
+    **more: Any,
 ) -> tuple[Tensor, None]:
     """Attend as `transformers` asks an attention function to.
 
     On a CPU the fused kernel is slow on the way back: in bf16 seven times as slow as in fp32 where
     sequences are short, and it has no dropout of attention weights, for which torch takes a plain
     form. So training there is done in fp32, written out where weights are dropped. All else is
-    torch's fused kernel.
+    for the function of `transformers`, and so is what looks back alone or weighs distances.
 
     Args:
         attention_mask: True where a piece is seen, (B, 1, L, L).
+        fused: The function of `transformers` that calls torch's fused kernel.
+        position_bias: What some architectures add to scores by distance.
 
     Shape:
         query, key, value: (B, N, L, K). Result: (B, L, N, K), and no weights.
     """
-    if not (query.device.type == "cpu" and query.requires_grad):
-        out_BNLK = functional.scaled_dot_product_attention(
-            query, key, value, attention_mask, dropout, scale=scaling
+    looks_back = attention_mask is None and getattr(module, "is_causal", True)
+    trains_here = query.device.type == "cpu" and query.requires_grad
+    if not trains_here or looks_back or position_bias is not None:
+        if position_bias is not None:
+            more["position_bias"] = position_bias
+        return fused(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **more
         )
-        return out_BNLK.transpose(1, 2).contiguous(), None
     with torch.autocast("cpu", enabled=False):
         if dropout:
             out_BNLK = _written_out(query, key, value, attention_mask, dropout, scaling)

@@ -94,6 +94,19 @@ def unlabelled(given: dict[Any, InputTable]) -> dict[Any, InputTable]:
     return {**given, FEATURES: InputTable(rows=pa.Table.from_pylist(plain, FEATURES.schema))}
 
 
+def test_layers_below_may_stay_as_they_are(
+    run_stage: RunStage, given: dict[Any, InputTable]
+) -> None:
+    with pytest.raises(ConfigError, match="2 layers are to be trained, and the encoder has 1"):
+        run_stage(LEARN_ORDER, LearnOrderConfig(**SMALL, trained_layers=2), given)
+    whole, top = (
+        run_stage(LEARN_ORDER, LearnOrderConfig(**SMALL, trained_layers=n), given)
+        for n in (None, 0)
+    )
+    losses = [[row["batch_loss"] for row in found.rows(LEARNING_ORDERS)] for found in (whole, top)]
+    assert losses[0] != losses[1]
+
+
 def test_what_is_cut_off_is_counted(run_stage: RunStage, given: dict[Any, InputTable]) -> None:
     found = run_stage(LEARN_ORDER, LearnOrderConfig(**SMALL, max_pieces=16), given)
     assert found.drops["behind_max_pieces"] == 4 - len({name for name, _ in keys(found)}) > 0

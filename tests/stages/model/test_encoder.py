@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,7 @@ def test_attention_in_training_is_the_plain_form(kind: torch.dtype, dropout: flo
     shown = torch.ones(2, 1, 7, 7, dtype=torch.bool)
     shown[1, :, :, 5:] = False
     found = []
-    for attend in (padded.attend, plainly):
+    for attend in (partial(padded.attend, fused=unwanted), plainly):
         query, key, value = (states.clone().requires_grad_() for states in given)
         torch.manual_seed(11)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=kind is torch.bfloat16):
@@ -100,6 +101,27 @@ def test_attention_in_training_is_the_plain_form(kind: torch.dtype, dropout: flo
     close = {"rtol": 3e-2, "atol": 3e-2} if kind is torch.bfloat16 else {"rtol": 1e-4, "atol": 1e-5}
     for ours, plain in zip(*found, strict=True):
         torch.testing.assert_close(ours, plain, **close)
+
+
+def unwanted(*_: object, **__: object) -> tuple[torch.Tensor, None]:
+    raise AssertionError("the fused kernel was called")
+
+
+@pytest.mark.parametrize("case", ["no gradient", "looks back", "bias by distance"])
+def test_what_is_not_plain_training_is_left_to_transformers(case: str) -> None:
+    query = torch.zeros(1, 1, 2, 4, requires_grad=case != "no gradient")
+    module = torch.nn.Module()
+    module.is_causal = case == "looks back"
+    given = {"position_bias": torch.ones(1, 1, 2, 2)} if case == "bias by distance" else {}
+    shown = None if case == "looks back" else torch.ones(1, 1, 2, 2, dtype=torch.bool)
+    called = []
+
+    def fused(*arguments: object, **named: object) -> tuple[torch.Tensor, None]:
+        called.append((arguments[-1], named))
+        return torch.zeros(1, 2, 1, 4), None
+
+    padded.attend(module, query, query, query, shown, 0.1, 0.5, fused=fused, **given)
+    assert called == [(shown, {"dropout": 0.1, "scaling": 0.5, **given})]
 
 
 def plainly(
@@ -126,6 +148,22 @@ def test_an_encoder_in_training_attends_as_transformers_does() -> None:
         gradients.append([p.grad for p in made.base.parameters() if p.grad is not None])
     for ours, own in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, own, rtol=1e-4, atol=1e-7)
+
+
+def test_only_the_layers_on_top_are_trained_and_those_below_drop_nothing() -> None:
+    made = new_encoder(tokenizer(), layers=3, width=16, heads=2, dropout=0.3)
+    made.freeze_below(1)
+    made.train()
+    below = (made.base.embeddings, *made.base.encoder.layer[:2])
+    assert not any(p.requires_grad for part in below for p in part.parameters())
+    assert all(p.requires_grad for p in made.base.encoder.layer[2].parameters())
+    dropped = [
+        {m.p for m in part.modules() if isinstance(m, torch.nn.Dropout)}
+        for part in (*below, made.base.encoder.layer[2])
+    ]
+    assert dropped == [{0.0}, {0.0}, {0.0}, {0.3}]
+    with pytest.raises(ConfigError, match="4 layers are to be trained, and the encoder has 3"):
+        made.freeze_below(4)
 
 
 def test_pairs_are_head_beside_tail() -> None:
