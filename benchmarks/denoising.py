@@ -8,10 +8,7 @@ nothing is begun. benchmarks/denoising.json and denoising.md are written from wh
 
 from __future__ import annotations
 
-import argparse
-import gzip
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +19,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.articles import data_folder
-from benchmarks.cells import encoder_folder, made_cell, recipe_of, use_bf16
+from benchmarks.cells import (
+    asked,
+    deadline,
+    encoder_folder,
+    made_cell,
+    recipe_of,
+    released,
+    use_bf16,
+)
 from benchmarks.denoising_page import Pretraining, Trimmed, write_figures
 from pipeline.bench import observed, set_names, try_methods
 from pipeline.config import Recipe
@@ -53,18 +58,14 @@ Out = Callable[[], bool]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = asked(__doc__, "warehouse/denoising", HERE / "denoising.json")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--data", type=Path, help="folder of data sets; else RELMILL_REAL_DATA")
-    parser.add_argument("--root", type=Path, default=Path("warehouse/denoising"))
-    parser.add_argument("--minutes", type=float, default=float("inf"))
-    parser.add_argument("--figures", type=Path, default=HERE / "denoising.json")
     arguments = parser.parse_args()
     use_bf16()
     data, root = (arguments.data or data_folder()).absolute(), arguments.root.absolute()
-    until = time.monotonic() + 60 * arguments.minutes
+    out = deadline(arguments.minutes)
     for part in arguments.parts or PARTS:
-        PARTS[part](data, root, lambda: time.monotonic() > until)
+        PARTS[part](data, root, out)
     write_figures(arguments.figures, root)
 
 
@@ -115,9 +116,8 @@ def pretraining(data: Path, root: Path, out: Out) -> None:
 
 def without_fewrel(data: Path) -> list[Example]:
     """Return Wiki80 without the relations of FewRel's val_wiki."""
-    with_names = json.loads(open_text(file_of(data, "fewrel/pid2name.json")))
-    asked = json.loads(open_text(file_of(data, "fewrel/val_wiki.json")))
-    names = {with_names[pid][0] for pid in asked}
+    benchmark, called = (released(data, f"fewrel/{name}.json") for name in ("val_wiki", "pid2name"))
+    names = {called[pid][0] for pid in benchmark}
     return [e for e in wiki80(data) if e.relation not in names]
 
 
@@ -128,12 +128,6 @@ def wiki80(data: Path) -> list[Example]:
         path = file_of(data, f"wiki80-part/{name}.txt")
         found += pair_examples(read("opennre", path, Left(), split=name))
     return found
-
-
-def open_text(path: Path) -> str:
-    """Return the text of a file that may be packed."""
-    data = path.read_bytes()
-    return (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
 
 
 def write_corpora(data: Path, folder: Path, seed: int) -> tuple[Path, Path]:

@@ -8,10 +8,7 @@ documents.md are written from what there is.
 
 from __future__ import annotations
 
-import argparse
-import gzip
 import json
-import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -19,11 +16,18 @@ from typing import Any
 import numpy as np
 
 from benchmarks.articles import data_folder
-from benchmarks.cells import encoder_folder, made_cell, recipe_of, use_bf16
+from benchmarks.cells import (
+    asked,
+    deadline,
+    encoder_folder,
+    made_cell,
+    recipe_of,
+    released,
+    use_bf16,
+)
 from benchmarks.evidence_page import SEEDS, differences, grid, told
 from pipeline.config import Recipe
 from pipeline.plan import make_plan
-from stages.denoising.judged import file_of
 from storage.aside import write_json
 from storage.warehouse import Warehouse
 
@@ -52,20 +56,15 @@ Item = dict[str, Any]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", type=Path, help="folder of data sets; else RELMILL_REAL_DATA")
-    parser.add_argument("--root", type=Path, default=Path("warehouse/documents"))
-    parser.add_argument("--minutes", type=float, default=float("inf"))
-    parser.add_argument("--figures", type=Path, default=HERE / "documents.json")
-    arguments = parser.parse_args()
+    arguments = asked(__doc__, "warehouse/documents", HERE / "documents.json").parse_args()
     use_bf16()
     data, root = (arguments.data or data_folder()).absolute(), arguments.root.absolute()
-    until = time.monotonic() + 60 * arguments.minutes
+    out = deadline(arguments.minutes)
     warehouse = Warehouse(root)
     recipes = {seed: recipes_of(data, root, seed) for seed in SEEDS}
     for labels, name in ORDER:
         for seed in SEEDS:
-            if time.monotonic() < until:
+            if not out():
                 made_cell(recipes[seed][labels], warehouse, f"evaluate.{name}")
     found = {
         f"{labels} {name}": scores(recipes, warehouse, labels, name)
@@ -80,18 +79,16 @@ def recipes_of(data: Path, root: Path, seed: int) -> dict[str, Recipe]:
     """Write the files and the recipes of a seed: with true labels, and with noisy ones."""
     folder = root / "corpora" / str(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    names = json.loads(
-        gzip.decompress(file_of(data, "docred-test-unlabelled/rel_info.json").read_bytes())
-    )
+    names = released(data, "docred-test-unlabelled/rel_info.json")
     corpus = documents(data, "dev_revised", names)
-    asked = documents(data, "test_revised.first250", names)
-    order = np.random.default_rng(seed).permutation(len(asked)).tolist()
+    scored = documents(data, "test_revised.first250", names)
+    order = np.random.default_rng(seed).permutation(len(scored)).tolist()
     files = {
         "clean": corpus,
         "noisy": swapped(corpus, seed),
-        "train": [asked[n] for n in order[:TRAIN]],
-        "dev": [asked[n] for n in order[TRAIN : TRAIN + DEV]],
-        "test": [asked[n] for n in order[TRAIN + DEV :]],
+        "train": [scored[n] for n in order[:TRAIN]],
+        "dev": [scored[n] for n in order[TRAIN : TRAIN + DEV]],
+        "test": [scored[n] for n in order[TRAIN + DEV :]],
     }
     paths = {name: folder / f"{name}.json" for name in files}
     for name, own in files.items():
@@ -109,9 +106,7 @@ def recipes_of(data: Path, root: Path, seed: int) -> dict[str, Recipe]:
 
 def documents(data: Path, name: str, names: dict[str, str]) -> list[Item]:
     """Return documents of Re-DocRED, their relations by name."""
-    found: list[Item] = json.loads(
-        gzip.decompress(file_of(data, f"re-docred/{name}.json").read_bytes())
-    )
+    found: list[Item] = released(data, f"re-docred/{name}.json")
     for document in found:
         for label in document["labels"]:
             label["r"] = names[label["r"]]

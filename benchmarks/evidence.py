@@ -10,15 +10,20 @@ none is begun.
 
 from __future__ import annotations
 
-import argparse
-import gzip
-import json
-import time
 from fnmatch import fnmatch
 from pathlib import Path
 
 from benchmarks.articles import data_folder
-from benchmarks.cells import costs, encoder_folder, made_cell, recipe_of, use_bf16
+from benchmarks.cells import (
+    asked,
+    costs,
+    deadline,
+    encoder_folder,
+    made_cell,
+    recipe_of,
+    released,
+    use_bf16,
+)
 from benchmarks.evidence_page import write_figures
 from pipeline.config import Recipe
 from stages.holding.shingles import letters
@@ -47,12 +52,7 @@ ORDER = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", type=Path, help="folder of data sets; else RELMILL_REAL_DATA")
-    parser.add_argument("--root", type=Path, default=Path("warehouse/evidence"))
-    parser.add_argument("--minutes", type=float, default=float("inf"))
-    parser.add_argument("--figures", type=Path, default=HERE / "evidence.json")
-    arguments = parser.parse_args()
+    arguments = asked(__doc__, "warehouse/evidence", HERE / "evidence.json").parse_args()
     use_bf16()
     data = arguments.data or data_folder()
     warehouse = Warehouse(arguments.root)
@@ -60,9 +60,9 @@ def main() -> None:
     made = made_cell(recipe, warehouse, "hold_out")
     overlap = require_apart(made, data)
     print(overlap)
-    until = time.monotonic() + 60 * arguments.minutes
+    out = deadline(arguments.minutes)
     for name in cells(recipe):
-        if time.monotonic() > until:
+        if out():
             break
         made_cell(recipe, warehouse, f"evaluate.{name}")
     write_figures(arguments.figures, recipe, warehouse, overlap, costs(warehouse))
@@ -83,10 +83,7 @@ def cells(recipe: Recipe) -> list[str]:
 
 def require_apart(made: Tables, data: Path) -> str:
     """Assert that training and FewRel share no relation and no sentence, and say of how many."""
-    with gzip.open(data / "fewrel/val_wiki.json.gz") as stream:
-        benchmark = json.load(stream)
-    with gzip.open(data / "fewrel/pid2name.json.gz") as stream:
-        names = json.load(stream)
+    benchmark, names = (released(data, f"fewrel/{name}.json") for name in ("val_wiki", "pid2name"))
     relations = {names[pid][0] for pid in benchmark} | set(benchmark)
     sentences = {letters(" ".join(e["tokens"])) for own in benchmark.values() for e in own}
     kept = made.arrow("document_splits").to_pylist()

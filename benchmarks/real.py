@@ -12,9 +12,6 @@ before training begins.
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,8 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.articles import data_folder
-from benchmarks.cells import encoder_folder, recipe_of
-from stages.denoising.judged import file_of
+from benchmarks.cells import encoder_folder, recipe_of, released
 from storage.aside import write_json
 
 HERE = Path(__file__).parent
@@ -43,13 +39,13 @@ def main() -> None:
     for words in (("run", "--to", "featurize"), ("card",), ("run",)):
         command, *more = words
         line = [sys.executable, "-m", "flows.cli", command, str(root / "real.toml"), *more]
-        subprocess.run([*line, "--root", str(root)], check=True, env=os.environ)
+        subprocess.run([*line, "--root", str(root)], check=True)
 
 
 def split_files(data: Path, root: Path) -> dict[str, Path]:
     """Write the parts of Re-DocRED that are trained on, chosen by and scored."""
     dev, test = (
-        json.loads(gzip.decompress(file_of(data, f"re-docred/{name}.json").read_bytes()))
+        released(data, f"re-docred/{name}.json")
         for name in ("dev_revised", "test_revised.first250")
     )
     order = np.random.default_rng(SEED).permutation(len(dev)).tolist()

@@ -67,7 +67,7 @@ def scores_text(tables: Tables) -> str:
             row["split"],
             row["encoder"],
             row["setting"],
-            f"{100 * row['fraction']:g} %",
+            f"{100 * row['fraction']:g} %" if row["fraction"] else "",  # answered without training
             row["metric"],
             f"{100 * row['mean']:.1f}",
             str(row["runs"]),

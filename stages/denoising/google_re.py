@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import unquote
 
 import msgspec
 
+from stages.annotated.document import Tally
 from stages.annotated.files import Record, decode, lines, whole
 from stages.tasks.base import Example
 from storage.errors import SourceError
@@ -65,13 +65,6 @@ class Named(msgspec.Struct):
     alternatives: list[str] = []
 
 
-class Left(Protocol):
-    """Counts what is left out."""
-
-    def drop(self, reason: str, key: object, count: int = 1) -> None:
-        """Count it."""
-
-
 def names_of(path: Path) -> dict[str, list[str]]:
     """Return the names of MIDs, the longest first: JSON, by MID `label` and `alternatives`.
 
@@ -99,7 +92,7 @@ def names_of(path: Path) -> dict[str, list[str]]:
 
 
 def judged_facts(
-    path: Path, names: Mapping[str, Sequence[str]], left: Left
+    path: Path, names: Mapping[str, Sequence[str]], left: Tally
 ) -> Iterator[tuple[Example, bool, list[Span]]]:
     """Yield each passage whose two entities are found, whether most votes say yes, and all heads.
 
